@@ -1,0 +1,214 @@
+"""The same for notebooks as for the command line: load, plan, run, table, compare.
+
+    import harness.api as bench
+
+    plan = bench.plan("quickstart")
+    summary = bench.run(plan)
+    bench.table("quickstart").to_pandas()
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.catalog import Catalogue, load_catalogue
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from harness.engines.recorder import Job
+    from harness.engines.worker import Finished
+    from harness.plan import Plan
+    from registry import LedgerEntry, Registry
+    from reports.compare import Comparison
+    from specs import Spec
+
+#: Statuses that answer the next run of the same trial; skipped, timeout, out-of-memory, killed and lost are run again.
+CACHED = frozenset({"ok", "diverged", "error"})
+#: Statuses that make `bench run` exit with 1.
+FAILED = frozenset({"error", "timeout", "out-of-memory", "killed", "lost"})
+
+
+class NotAllowed(Exception):
+    """The spec names plugins and the user has not allowed them."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run a plan.
+
+    Args:
+        workers: parallel trials; None takes one per core.
+        exclusive: one trial at a time, so that seconds count.
+        force: run every trial, whatever the registry holds.
+        retry_failed: run trials again whose last status was error.
+        timeout: seconds per trial; None takes 60 or twenty times the predicted time, whichever is more.
+        memory_limit: resident bytes per worker; None takes 80 % of the machine's memory over the workers.
+        durability: "batch" syncs the log every 64 trials or 0.5 s, "trial" syncs each.
+    """
+
+    workers: int | None = None
+    exclusive: bool = False
+    force: bool = False
+    retry_failed: bool = False
+    timeout: float | None = None
+    memory_limit: int | None = None
+    durability: str = "batch"
+
+    def worker_count(self, trials: int) -> int:
+        """Workers to start for so many trials."""
+        asked = 1 if self.exclusive else self.workers or len(os.sched_getaffinity(0))
+        return max(1, min(asked, trials))
+
+
+@dataclass
+class Summary:
+    """What a run did."""
+
+    run: str
+    registry: Path
+    planned: int
+    cached: int
+    statuses: Counter[str] = field(default_factory=Counter)
+    failures: list[Finished] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """True when a trial ended in a way that is nobody's result."""
+        return any(self.statuses[status] for status in FAILED)
+
+
+def load(source: str | Path, allow_plugins: bool = False) -> tuple[Spec, Catalogue]:
+    """Read and validate a spec, given as a path or by the name of a shipped one.
+
+    Raises:
+        specs.SpecErrors: everything that is wrong with the file.
+        NotAllowed: it names plugins and `allow_plugins` is False.
+    """
+    import specs
+
+    plugins = specs.plugins_of(source)
+    if plugins and not allow_plugins:
+        names = ", ".join(path.name for path in plugins)
+        raise NotAllowed(f"{source}: the spec runs code of its own ({names}); read it, then add --allow-plugins")
+    catalogue = load_catalogue(plugins)
+    return specs.load(source, catalogue), catalogue
+
+
+def plan(
+    source: str | Path, only: str | None = None, limit: int | None = None, smoke: bool = False, allow_plugins: bool = False
+) -> Plan:
+    """The trials of a spec; see `harness.plan.make_plan` for the arguments."""
+    from harness.parts.data import DATASETS
+    from harness.plan import make_plan
+
+    spec, catalogue = load(source, allow_plugins)
+    return make_plan(spec, catalogue, lambda name: DATASETS[name].hash() or "absent", only, limit, smoke)
+
+
+def open_registry(path: Path | None = None) -> Registry:
+    """The registry at `path`, else the one METHODBENCH_REGISTRY names, else the project's."""
+    from registry import Registry, find_registry
+
+    return Registry(find_registry(Path.cwd(), path, os.environ))
+
+
+def cached(plan: Plan, registry: Registry, options: RunOptions) -> dict[str, LedgerEntry]:
+    """The trials of a plan that the registry already answers."""
+    if options.force:
+        return {}
+    known = registry.ledger((trial.id, trial.fingerprint.id) for trial in plan.trials.values())
+    final = CACHED - {"error"} if options.retry_failed else CACHED
+    return {id: entry for id, entry in known.items() if entry.status in final}
+
+
+def run(
+    plan: Plan,
+    registry: Registry | None = None,
+    options: RunOptions | None = None,
+    observe: Callable[[Finished], None] = lambda finished: None,
+) -> Summary:
+    """Run what the registry does not hold yet, and store it.
+
+    An interrupt stops the workers; what had ended is stored, and the next run goes on from there.
+    """
+    from harness.engines.environment import commit, environment, machine_id
+    from harness.engines.recorder import RunInfo, run_record
+
+    registry, options = registry or open_registry(), options or RunOptions()
+    registry.sync(wait=False)
+    mark_lost(registry)
+    known = cached(plan, registry, options)
+    jobs = [job for job in _jobs(plan, options) if job.trial not in known]
+    summary = Summary(_run_id(), registry.path, len(plan.trials), len(plan.trials) - len(jobs))
+    facts = environment()
+    workers = options.worker_count(len(jobs))
+    info = RunInfo(summary.run, machine_id(facts), facts, contended=workers > 1)
+    begin = time.perf_counter()
+    with registry.writer(summary.run, options.durability) as writer:
+        writer.append(run_record(plan, info, time.time(), sys.argv, commit(), frozenset(job.trial for job in jobs)))
+        if jobs:
+            from harness.engines.local import run_jobs
+
+            limit = options.memory_limit or int(0.8 * int(facts["memory_bytes"]) / workers)
+            try:
+                for finished in run_jobs(jobs, registry.path, info, writer, workers, limit, options.durability):
+                    summary.statuses[finished.status] += 1
+                    if finished.status in FAILED:
+                        summary.failures.append(finished)
+                    observe(finished)
+            except KeyboardInterrupt:
+                summary.interrupted = True
+    registry.sync(wait=False)
+    summary.seconds = time.perf_counter() - begin
+    return summary
+
+
+def mark_lost(registry: Registry) -> int:
+    """Give every trial that an ended run planned and never recorded the status `lost`; returns how many."""
+    missing = registry.planned_but_missing()
+    if missing:
+        with registry.writer(f"lost-{_run_id()}") as writer:
+            for record in missing:
+                writer.append({**record, "status": "lost", "reason": "the run ended before this trial did"})
+        registry.sync(wait=False)
+    return len(missing)
+
+
+def table(*specs: str, registry: Registry | None = None) -> pa.Table:
+    """Final values as an Arrow table, one row per method, task, seed and metric, of the newest run of each spec."""
+    from reports.results import load_results
+
+    return load_results(registry or open_registry(), specs).table()
+
+
+def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> list[Comparison]:
+    """Method `a` against method `b` over the same tasks and seeds."""
+    from reports.compare import compare as compare_methods
+    from reports.results import load_results
+
+    return compare_methods(load_results(registry or open_registry(), specs), a, b)
+
+
+def _jobs(plan: Plan, options: RunOptions) -> Iterator[Job]:
+    from harness.engines.recorder import Job
+
+    for trial in plan.trials.values():
+        seconds: Mapping[str, Any] = trial.identity["budget"]
+        predicted = max(trial.seconds, float(seconds.get("seconds", 0.0)))
+        timeout = options.timeout or max(60.0, 20 * predicted)
+        yield Job(trial.id, trial.identity, trial.payload, trial.fingerprint.id, trial.fingerprint.data, timeout)
+
+
+def _run_id() -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + uuid.uuid4().hex[:6]

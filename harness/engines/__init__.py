@@ -1,0 +1,1 @@
+"""Where trials run.  `local` uses worker processes of this machine."""

@@ -1,0 +1,45 @@
+"""Which machine and software a run used."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from harness.keys import PROJECT, canonical, digest, library_versions
+
+
+def environment() -> dict[str, str | int]:
+    """Host, processor, memory, system and versions, as stored with every record."""
+    return {
+        "host": platform.node(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count() or 1,
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **library_versions(),
+    }
+
+
+def machine_id(facts: dict[str, str | int]) -> str:
+    """16 hex digits of what decides whether two machines' seconds may be compared."""
+    return digest(canonical({key: facts[key] for key in ("host", "cpu", "cores", "system")}), 16)
+
+
+def commit() -> str:
+    """Commit of the checkout with "+" when it has uncommitted changes; empty outside a checkout."""
+    if not (PROJECT / ".git").exists():
+        return ""
+    describe = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    result = subprocess.run(describe, capture_output=True, text=True, check=False)
+    return result.stdout.strip()
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,150 @@
+"""Identity and fingerprint of a trial: what was asked, and what code, libraries and data answered.
+
+The fingerprint hashes each module reachable by static imports from the trial's roots (its components, its task and
+`harness.loop`) as a docstring-free syntax tree, so comments, layout and docstrings do not count and a shared helper
+does.  It says nothing about modules a trial cannot reach.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parent.parent
+PACKAGES = ("harness", "specs", "kernels", "registry", "reports")
+LOOP = "harness.loop.trial"
+#: Libraries whose version can move a number.
+LIBRARIES = ("numba", "numpy", "scipy", "torch")
+
+
+class DynamicImport(Exception):
+    """A module that a result depends on imports by name at run time, which no fingerprint can follow."""
+
+
+def canonical(value: Any) -> str:
+    """JSON text that is equal exactly when the values are: sorted keys, no spaces, shortest floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(text: str, length: int = 32) -> str:
+    """First `length` hex digits of the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def trial_id(identity: Mapping[str, Any]) -> str:
+    """32 hex digits that name the trial with this identity."""
+    return digest(canonical(identity))
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What answers a trial: module hashes, library versions and data hashes, and the hash of all three."""
+
+    modules: Mapping[str, str]
+    libraries: Mapping[str, str]
+    data: Mapping[str, str]
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = {"modules": dict(self.modules), "libraries": dict(self.libraries), "data": dict(self.data)}
+        object.__setattr__(self, "id", digest(canonical(parts)))
+
+
+@cache
+def library_versions() -> Mapping[str, str]:
+    """Installed versions of the numeric libraries, "absent" where one is missing."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+class Sources:
+    """Module hashes and imports, read once per instance.
+
+    Args:
+        plugins: module name -> file of the plugins in play.
+    """
+
+    def __init__(self, plugins: Mapping[str, Path] | None = None) -> None:
+        self.plugins = dict(plugins or {})
+        self._known: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def closure(self, roots: Iterable[str]) -> dict[str, str]:
+        """{module: hash} of the roots and everything of the project they reach by static imports.
+
+        Raises:
+            DynamicImport: one of them imports by name at run time.
+        """
+        found: dict[str, str] = {}
+        waiting = [LOOP, *roots]
+        while waiting:
+            module = waiting.pop()
+            if module in found:
+                continue
+            found[module], imports = self._read(module)
+            waiting.extend(imports)
+        return dict(sorted(found.items()))
+
+    def file(self, module: str) -> Path | None:
+        """Source file of a module of the project or of a plugin, None for anything else."""
+        if module in self.plugins:
+            return self.plugins[module]
+        if module.split(".")[0] not in PACKAGES:
+            return None
+        base = PROJECT.joinpath(*module.split("."))
+        return next((f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file()), None)
+
+    def _read(self, module: str) -> tuple[str, tuple[str, ...]]:
+        if module not in self._known:
+            file = self.file(module)
+            if file is None:
+                raise FileNotFoundError(f"module {module} has no source file")
+            tree = ast.parse(file.read_bytes())
+            imports = tuple(sorted({name for name in _imports(tree, module, file) if self.file(name) is not None}))
+            self._known[module] = (tree_hash(tree), imports)
+        return self._known[module]
+
+
+def tree_hash(tree: ast.Module) -> str:
+    """16 hex digits of the tree without docstrings and positions.  Changes `tree`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            node.body = node.body[1:]
+    return digest(ast.dump(tree), 16)
+
+
+def _imports(tree: ast.Module, module: str, file: Path) -> Iterator[str]:
+    """Names a module imports anywhere in its text, with every parent package."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *([node.module] if node.module else [])])
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
+            raise DynamicImport(f"{file}:{node.lineno}: imports by name at run time; import it at the top instead")
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -1,0 +1,1 @@
+"""One trial: seed -> task -> method -> loop -> metrics.  Knows no component by name."""

@@ -1,0 +1,138 @@
+"""Run one trial and say how it ended.
+
+Everything that can go wrong inside a task or a component ends in an `Outcome`; nothing is raised to the engine.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from harness.loop.state import peak_memory, reset_state
+from harness.protocols.component import ComponentInfo, ComponentRef, TaskInfo
+from harness.protocols.context import Budget, Diverged, Method, Point, Skip, TrialContext
+
+Artefacts = Callable[..., Mapping[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A trial with everything found: the task, the components it can reach, and their parameters.
+
+    Args:
+        task: the decorated task.
+        task_params: its parameters, JSON-like.
+        slots: slot -> {"slot", "name", "params"} of the chosen component.
+        components: "slot:name" -> decorated component, nested ones too.
+        seed, budget, dtype, cadence: as in the identity.
+        artefacts: builds or loads a shared artefact.
+    """
+
+    task: Callable[..., None]
+    task_params: Mapping[str, Any]
+    slots: Mapping[str, Mapping[str, Any]]
+    components: Mapping[str, Callable[..., Any]]
+    seed: int
+    budget: Mapping[str, float]
+    dtype: str
+    cadence: int
+    artefacts: Artefacts | None = None
+
+
+@dataclass
+class Outcome:
+    """How a trial ended and what it measured."""
+
+    status: str = "ok"
+    reason: str = ""
+    traceback: str = ""
+    points: list[Point] = field(default_factory=list)
+    counters: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    total_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
+    state_bytes: int = 0
+
+
+def run_trial(request: Request) -> Outcome:
+    """Run one trial in this process, from a reset state, and never raise (except on an interrupt)."""
+    reset_state(request.seed)
+    outcome = Outcome()
+    wall, cpu = time.perf_counter(), time.process_time()
+    ctx = make_context(request)
+    try:
+        call_task(request, ctx)
+        outcome.status, outcome.reason = _judge(task_info(request), ctx.points)
+    except Skip as skip:
+        outcome.status, outcome.reason = "skipped", str(skip)
+    except Diverged as diverged:
+        outcome.status, outcome.reason = "diverged", str(diverged)
+    except MemoryError:
+        outcome.status, outcome.reason, outcome.traceback = "out-of-memory", "MemoryError", traceback.format_exc()
+    except Exception as error:
+        outcome.status = "error"
+        outcome.reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        outcome.traceback = traceback.format_exc()
+    outcome.points, outcome.counters = ctx.points, {k: v for k, v in ctx.counters.items() if v}
+    outcome.seconds, outcome.state_bytes = ctx.seconds, ctx.state_bytes
+    outcome.total_seconds, outcome.cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+    outcome.peak_bytes = peak_memory()
+    return outcome
+
+
+def make_context(request: Request) -> TrialContext:
+    """The context of a trial, before anything was spent."""
+    bind = functools.partial(_bind, request.components)
+    budget = Budget(**request.budget)  # type: ignore[arg-type]
+    dtype: torch.dtype = getattr(torch, request.dtype)
+    return TrialContext(request.seed, budget, bind, request.artefacts, dtype=dtype, cadence=request.cadence)
+
+
+def call_task(request: Request, ctx: TrialContext) -> None:
+    """Build the method and hand it to the task; whatever they raise passes through."""
+    method = Method(
+        {slot: ctx.bind(ComponentRef.model_validate(chosen)) for slot, chosen in request.slots.items()},
+        {slot: chosen["name"] for slot, chosen in request.slots.items()},
+    )
+    request.task(_params(task_info(request).params, request.task_params), method, ctx)
+
+
+def task_info(request: Request) -> TaskInfo:
+    """What the task declares."""
+    info: TaskInfo = request.task.__task__  # type: ignore[attr-defined]
+    return info
+
+
+def _bind(components: Mapping[str, Callable[..., Any]], ref: ComponentRef) -> Callable[..., Any]:
+    """The component with its Params filled in: call it with what the slot's protocol hands over."""
+    component = components[f"{ref.slot}:{ref.name}"]
+    info: ComponentInfo = component.__component__  # type: ignore[attr-defined]
+    return functools.partial(component, _params(info.params, ref.params))
+
+
+def _params(cls: type[Any], values: Mapping[str, Any]) -> Any:
+    """Params from JSON-like values; in JSON lists stand for tuples, which strict Python input would refuse."""
+    return cls.model_validate_json(json.dumps(values))
+
+
+def _judge(info: TaskInfo, points: list[Point]) -> tuple[str, str]:
+    """ok when the ranking metric was recorded and its last value is finite."""
+    primary = info.metrics[0].name
+    undeclared = {point.metric for point in points} - {metric.name for metric in info.metrics}
+    if undeclared:
+        return "error", f"the task recorded metrics it does not declare: {', '.join(sorted(undeclared))}"
+    last = next((point for point in reversed(points) if point.metric == primary), None)
+    if last is None:
+        return "error", f"the task recorded no {primary}"
+    if not math.isfinite(last.value):
+        return "diverged", f"{primary} is {last.value} at step {last.step}"
+    return "ok", ""

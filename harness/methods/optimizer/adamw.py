@@ -1,0 +1,67 @@
+"""AdamW: Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, arXiv:1711.05101, algorithm 2.
+
+w <- (1 - lr * weight_decay) * w;  m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2;
+w <- w - lr * m_hat / (sqrt(v_hat) + eps), with m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class AdamWParams(Params):
+    lr: float = param(0.001, gt=0, help="learning rate")
+    betas: tuple[float, float] = param((0.9, 0.999), ge=0, lt=1, help="decay of the means of gradient and its square")
+    eps: float = param(1e-8, gt=0, help="added to the root of the second moment after its correction")
+    weight_decay: float = param(0.01, ge=0, help="share of the weights that decays per unit of learning rate and step")
+
+
+@component(
+    slot="optimizer", key="adamw", protocol="gradient", version=1, paper="arXiv:1711.05101", params=AdamWParams
+)
+def adamw(params: AdamWParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """Divide a running mean of gradients by the root of their running mean square; decay the weights beside it."""
+    return AdamW(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps)
+
+
+class AdamW(torch.optim.Optimizer):
+    """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
+
+    def __init__(self, groups: list[ParamGroup], betas: tuple[float, float], eps: float) -> None:
+        super().__init__(groups, {"betas": betas, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+        return loss
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[w]
+        if not state:
+            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
+        state["t"] += 1
+        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+
+        w.mul_(1 - lr * group["weight_decay"])
+        m.lerp_(g, 1 - beta1)
+        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = v.sqrt().div_(math.sqrt(1 - beta2**t)).add_(group["eps"])
+        w.addcdiv_(m, root, value=-lr / (1 - beta1**t))

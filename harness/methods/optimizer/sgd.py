@@ -1,0 +1,74 @@
+"""Stochastic gradient descent: Robbins, Monro 1951, doi:10.1214/aoms/1177729586; with momentum: Polyak 1964,
+doi:10.1016/0041-5553(64)90137-5; with Nesterov's momentum in the form of Sutskever et al., ICML 2013, section 2.
+
+g <- g + weight_decay * w;  b <- momentum * b + (1 - dampening) * g, b = g at the first step;
+w <- w - lr * (g + momentum * b) with Nesterov's momentum, w - lr * b without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class SGDParams(Params):
+    lr: float = param(0.001, gt=0, help="learning rate")
+    momentum: float = param(0.0, ge=0, lt=1, help="share of the last direction that is kept; 0 keeps no state")
+    dampening: float = param(0.0, ge=0, le=1, help="share of a gradient that stays out of the direction")
+    weight_decay: float = param(0.0, ge=0, help="L2 penalty, added to the gradient")
+    nesterov: bool = param(False, help="look ahead along the new direction")
+
+
+@component(
+    slot="optimizer",
+    key="sgd",
+    protocol="gradient",
+    version=1,
+    paper="doi:10.1214/aoms/1177729586",
+    params=SGDParams,
+)
+def sgd(params: SGDParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """Step against the gradient, or against a running sum of gradients."""
+    return SGD(with_rates(groups, params.lr, params.weight_decay), params.momentum, params.dampening, params.nesterov)
+
+
+class SGD(torch.optim.Optimizer):
+    """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
+
+    def __init__(self, groups: list[ParamGroup], momentum: float, dampening: float, nesterov: bool) -> None:
+        super().__init__(groups, {"momentum": momentum, "dampening": dampening, "nesterov": nesterov})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    w.sub_(self._direction(w, group), alpha=group["lr"])
+        return loss
+
+    def _direction(self, w: Tensor, group: dict[str, Any]) -> Tensor:
+        g, momentum = w.grad, group["momentum"]
+        assert g is not None
+        if group["weight_decay"]:
+            g = g.add(w, alpha=group["weight_decay"])
+        if not momentum:
+            return g
+        state = self.state[w]
+        if "direction" not in state:
+            b = state["direction"] = g.clone()
+        else:
+            b = state["direction"].mul_(momentum).add_(g, alpha=1 - group["dampening"])
+        return g.add(b, alpha=momentum) if group["nesterov"] else b

@@ -1,0 +1,29 @@
+"""Monte-Carlo sliced Wasserstein distance: Bonneel, Rabin, Peyre, Pfister, "Sliced and Radon Wasserstein Barycenters of
+Measures", J. Math. Imaging Vis. 51, 2015, doi:10.1007/s10851-014-0506-3.
+
+SW_2^2(x, y) ~ mean over L directions theta, uniform on the sphere, of mean_i (sort(x theta)_i - sort(y theta)_i)^2.
+"""
+
+from __future__ import annotations
+
+from harness.parts.sliced import SlicedProblem, projected_distances
+from harness.protocols.component import Params, component
+from harness.protocols.context import TrialContext
+
+
+class SwMcParams(Params):
+    """Nothing to choose: the number of directions is the task's."""
+
+
+@component(
+    slot="sampler",
+    key="sw-mc",
+    protocol="estimator",
+    version=1,
+    paper="doi:10.1007/s10851-014-0506-3",
+    params=SwMcParams,
+    flags=("unbiased",),
+)
+def sw_mc(params: SwMcParams, problem: SlicedProblem, draws: int, ctx: TrialContext) -> float:
+    """Plain average of squared one-dimensional distances over random directions; unbiased for SW_2^2."""
+    return float(projected_distances(problem.x, problem.y, problem.directions(draws)).mean())

@@ -1,0 +1,18 @@
+"""Draws of tokens from rows of probabilities."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def draw_categorical(probabilities: Tensor, generator: torch.Generator) -> Tensor:
+    """One int64 token per row of (..., V) probabilities, by inversion of the distribution function.
+
+    One float64 uniform is drawn per row: a float32 uniform would never select tokens of probability below 6e-8, and
+    the more steps a sampler takes the smaller its probabilities are.
+    """
+    cumulative = probabilities.to(torch.float64).cumsum(-1)
+    uniform = torch.rand(probabilities.shape[:-1], generator=generator, dtype=torch.float64)
+    threshold = uniform.unsqueeze(-1) * cumulative[..., -1:]
+    return (cumulative[..., :-1] <= threshold).sum(-1)

@@ -1,0 +1,51 @@
+"""Sliced Wasserstein problems: two point clouds, random directions, and one-dimensional distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.protocols.context import TrialContext
+
+
+def unit_directions(draws: int, dim: int, generator: torch.Generator) -> Tensor:
+    """(draws, dim) float64 directions, uniform on the unit sphere."""
+    normal = torch.randn(draws, dim, generator=generator, dtype=torch.float64)
+    return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+
+
+def projected_distances(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
+    """Squared 2-Wasserstein distance of the projections of x and y (both (n, d)) on each direction (draws, d).
+
+    Raises:
+        ValueError: x and y differ in their number of points.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"clouds of {len(x)} and {len(y)} points: projections are matched by rank, give equal numbers")
+    gaps = (directions @ x.T).sort(dim=1).values - (directions @ y.T).sort(dim=1).values
+    return gaps.square().mean(1)
+
+
+@dataclass(frozen=True)
+class SlicedProblem:
+    """Estimate SW_2^2(x, y), the mean of `projected_distances` over the unit sphere.
+
+    Args:
+        x, y: (n, d) float64 point clouds.
+        exact: the answer.
+        ctx: where the directions come from and are counted.
+        repeat: number of the repetition; each has its own directions, the same for all estimators.
+    """
+
+    x: Tensor
+    y: Tensor
+    exact: float
+    ctx: TrialContext
+    repeat: int = 0
+
+    def directions(self, draws: int) -> Tensor:
+        """(draws, d) directions, uniform on the unit sphere."""
+        self.ctx.count("draws", draws)
+        return unit_directions(draws, self.x.shape[1], self.ctx.rng("projection", self.repeat))

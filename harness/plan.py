@@ -1,0 +1,271 @@
+"""Spec to trials: which method meets which task, with which components filled in, for which seeds.
+
+A method meets exactly those tasks that judge one of its slots; a slot it leaves empty takes the task's declared
+baseline, and that choice is part of the trial's identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.catalog import Catalogue, find
+from harness.declarations import Entry
+from harness.keys import Fingerprint, Sources, library_versions, trial_id
+from specs import MethodSpec, Spec, TaskSpec
+
+#: Budget of a `--smoke` run: enough to pass through every line of a trial, too little to mean anything.
+SMOKE = {"steps": 20}
+CADENCE = 10
+
+
+class PlanError(Exception):
+    """The spec's methods and tasks do not meet; one line per fault, each with its remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of one method on one task with one seed.
+
+    Args:
+        id: hash of the identity.
+        identity: what is asked, JSON-like.
+        payload: how the worker finds and fills the components (shared between the seeds of a pair).
+        fingerprint: what code and data are planned to answer.
+        seconds: predicted CPU seconds.
+    """
+
+    id: str
+    identity: Mapping[str, Any]
+    payload: Mapping[str, Any]
+    fingerprint: Fingerprint
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the plan: the trial that answers for (method, task, seed)."""
+
+    trial: str
+    method: str
+    task: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All rows of a spec and the distinct trials behind them."""
+
+    spec: Spec
+    rows: tuple[Row, ...]
+    trials: Mapping[str, Trial]
+    tasks: Mapping[str, Entry]
+    components: Mapping[str, Mapping[str, Entry]]
+
+
+def make_plan(
+    spec: Spec,
+    catalogue: Catalogue,
+    data_hash: Callable[[str], str],
+    only: str | None = None,
+    limit: int | None = None,
+    smoke: bool = False,
+) -> Plan:
+    """Pair, fill in and number the trials of a spec.
+
+    Args:
+        data_hash: content hash of a named data set, "absent" where it is missing.
+        only: keep rows whose "method", "task" or "method@task" label contains this text.
+        limit: keep the first so many rows.
+        smoke: one seed and a tiny budget.
+
+    Raises:
+        PlanError: a method or a task meets nothing, or a component speaks another protocol than the task asks for.
+    """
+    sources = Sources({e["module"]: Path(e["file"]) for e in _plugin_entries(catalogue)})
+    rows: list[Row] = []
+    trials: dict[str, Trial] = {}
+    for method, task in _pairs(spec, catalogue):
+        if only is not None and only not in f"{method.label}@{task.label}":
+            continue
+        entry = catalogue["tasks"][task.name]
+        pair = _Pair(method, task, entry, catalogue, _budget(spec, entry, smoke))
+        fingerprint = Fingerprint(
+            sources.closure(pair.payload["roots"]), library_versions(), {name: data_hash(name) for name in entry["data"]}
+        )
+        for seed in spec.seeds[:1] if smoke or not entry["varies"] else spec.seeds:
+            identity = pair.identity(seed if entry["varies"] else 0)
+            id = trial_id(identity)
+            trials.setdefault(id, Trial(id, identity, pair.payload, fingerprint, pair.seconds))
+            rows.append(Row(id, method.label, task.label, identity["seed"]))
+    rows = rows[:limit]
+    kept = {row.trial for row in rows}
+    return Plan(
+        spec,
+        tuple(rows),
+        {id: trial for id, trial in trials.items() if id in kept},
+        {task.label: catalogue["tasks"][task.name] for task in spec.tasks},
+        {
+            method.label: {slot: catalogue["components"][slot][choice.name] for slot, choice in method.slots.items()}
+            for method in spec.methods
+        },
+    )
+
+
+def _pairs(spec: Spec, catalogue: Catalogue) -> Iterator[tuple[MethodSpec, TaskSpec]]:
+    """Method and task pairs that meet; told at once when a method or a task meets nothing."""
+    pairs = []
+    for task in spec.tasks:
+        entry = catalogue["tasks"][task.name]
+        pairs += [(method, task) for method in spec.methods if _judged(method, entry, catalogue)]
+    faults = [
+        f'method "{method.label}" ({_slots(method, catalogue)}) meets no task of the spec; add a task that judges it: '
+        + (", ".join(_tasks_for(method, catalogue)) or "none is known")
+        for method in spec.methods
+        if all(method is not met for met, _ in pairs)
+    ]
+    for task in spec.tasks:
+        if all(task is not met for _, met in pairs):
+            wanted = [f"{slot} ({catalogue['tasks'][task.name]['protocols'][slot]})" for slot in catalogue["tasks"][task.name]["judges"]]
+            faults.append(f'task "{task.label}" judges {", ".join(wanted)}, which no method of the spec fills; add one')
+    if faults:
+        raise PlanError("\n".join(f"{spec.path}: {fault}" for fault in faults))
+    yield from pairs
+
+
+def _judged(method: MethodSpec, task: Entry, catalogue: Catalogue) -> bool:
+    return any(
+        slot in method.slots
+        and catalogue["components"][slot][method.slots[slot].name]["protocol"] == task["protocols"][slot]
+        for slot in task["judges"]
+    )
+
+
+def _tasks_for(method: MethodSpec, catalogue: Catalogue) -> list[str]:
+    return sorted(key for key, task in catalogue["tasks"].items() if _judged(method, task, catalogue))
+
+
+def _slots(method: MethodSpec, catalogue: Catalogue) -> str:
+    return ", ".join(
+        f"{slot}: {choice.name}, protocol {catalogue['components'][slot][choice.name]['protocol']}"
+        for slot, choice in method.slots.items()
+    )
+
+
+def _budget(spec: Spec, task: Entry, smoke: bool) -> dict[str, float]:
+    asked = {key: value for key, value in spec.budget.model_dump().items() if value is not None}
+    budget = {**task["budget"], **{key: value for key, value in asked.items() if key in task["budget"] or key == "seconds"}}
+    if smoke:
+        budget |= {key: min(value, budget[key]) for key, value in SMOKE.items() if key in budget}
+    return budget
+
+
+class _Pair:
+    """What all seeds of one (method, task) share."""
+
+    def __init__(
+        self, method: MethodSpec, task: TaskSpec, entry: Entry, catalogue: Catalogue, budget: dict[str, float]
+    ) -> None:
+        slots = {}
+        for slot, protocol in entry["protocols"].items():
+            name, params = _choice(method, slot, entry)
+            found = catalogue["components"][slot][name]["protocol"]
+            if found != protocol:
+                raise PlanError(
+                    f'method "{method.label}" on task "{task.label}": {slot} {name} speaks the protocol "{found}", '
+                    f'the task asks for "{protocol}"'
+                )
+            slots[slot] = _resolve(catalogue, slot, name, params)
+        self._identity = {
+            "task": {"name": task.name, "version": entry["version"], "params": _held(entry, task.params)},
+            "slots": slots,
+            "budget": budget,
+            "backend": "reference",
+            "threads": 1,
+            "dtype": "float32",
+            "cadence": CADENCE,
+        }
+        share = budget["steps"] / entry["budget"]["steps"] if "steps" in entry["budget"] else 1.0
+        self.seconds = entry["seconds"] * share
+        self.payload = make_payload(self._identity, catalogue)
+
+    def identity(self, seed: int) -> dict[str, Any]:
+        return {**self._identity, "seed": seed}
+
+
+def make_payload(identity: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """How a worker finds and fills what an identity names.
+
+    Raises:
+        CatalogueError: the catalogue has no such task or component (a plugin that was not given, say).
+    """
+    task = find(catalogue, identity["task"]["name"])
+    entries: dict[str, Entry] = {}
+    slots = {slot: _reference(catalogue, slot, chosen, entries) for slot, chosen in identity["slots"].items()}
+    return {
+        "task": {**_place(task), "params": identity["task"]["params"]},
+        "slots": slots,
+        "components": {key: _place(entry) for key, entry in entries.items()},
+        "roots": tuple(sorted({task["module"], *(entry["module"] for entry in entries.values())})),
+    }
+
+
+def _place(entry: Entry) -> dict[str, str]:
+    return {"module": entry["module"], "attr": entry["attr"], "file": entry["file"]}
+
+
+def _resolve(catalogue: Catalogue, slot: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Identity of one component: name, version and parameters with defaults filled in, nested ones likewise."""
+    entry = catalogue["components"][slot][name]
+    held = _held(entry, params)
+    for parameter in _nested(entry, held):
+        child = held[parameter["name"]]
+        held[parameter["name"]] = _resolve(catalogue, parameter["slot"], child["name"], child["params"])
+    return {"name": name, "version": entry["version"], "params": held}
+
+
+def _reference(catalogue: Catalogue, slot: str, chosen: Mapping[str, Any], entries: dict[str, Entry]) -> dict[str, Any]:
+    """A component as its Params class and `ctx.bind` read it: nested ones name their slot.  Fills `entries`."""
+    name = chosen["name"]
+    if name not in catalogue["components"][slot]:
+        find(catalogue, name)
+    entry = entries[f"{slot}:{name}"] = catalogue["components"][slot][name]
+    params = dict(chosen["params"])
+    for parameter in _nested(entry, params):
+        params[parameter["name"]] = _reference(catalogue, parameter["slot"], params[parameter["name"]], entries)
+    return {"slot": slot, "name": name, "params": params}
+
+
+def _nested(entry: Entry, params: Mapping[str, Any]) -> list[Entry]:
+    return [p for p in entry["params"] if p["type"] == "component" and params.get(p["name"]) is not None]
+
+
+def _choice(method: MethodSpec, slot: str, task: Entry) -> tuple[str, Mapping[str, Any]]:
+    """Name and parameters of a slot: the method's, else the task's baseline."""
+    if slot in method.slots:
+        return method.slots[slot].name, method.slots[slot].params
+    baseline = dict(task["baselines"][slot])
+    return baseline.pop("name"), baseline
+
+
+def _held(entry: Entry, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with defaults filled in, without those added later that still hold their default."""
+    filled = {p["name"]: _typed(p, params.get(p["name"], p.get("default"))) for p in entry["params"]}
+    late = {p["name"]: p.get("default") for p in entry["params"] if "added" in p}
+    return {name: value for name, value in filled.items() if name not in late or value != late[name]}
+
+
+def _typed(parameter: Entry, value: Any) -> Any:
+    """The value with 1 as 1.0 where a float is meant, so that equal settings have equal identities."""
+    if parameter["type"] == "float" and isinstance(value, int):
+        return float(value)
+    if parameter["type"] == "tuple" and value is not None:
+        return [float(v) if item == "float" else v for item, v in zip(parameter["items"], value, strict=True)]
+    return value
+
+
+def _plugin_entries(catalogue: Catalogue) -> Iterator[Entry]:
+    shelves = [*catalogue["components"].values(), catalogue["tasks"]]
+    yield from (e for shelf in shelves for e in shelf.values() if not e["module"].startswith("harness."))

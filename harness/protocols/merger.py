@@ -1,0 +1,58 @@
+"""What a task asks of a merger: one state dict from a base and its experts.
+
+Rules every merger of the protocol "state-dict" keeps (the contract tests hold them):
+
+- experts carry the same names and shapes as the base; inputs are never modified;
+- float tensors are merged, sums accumulate in at least float32 and are cast once, to the dtype of the base;
+- `ctx.statistics` (running means and variances) are averaged over the experts, never trimmed or voted on;
+- integer and boolean buffers are copied where all experts agree, anything else is an error;
+- no order is given to the experts: permuting them changes the result by rounding only, except where the paper's
+  method depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from harness.protocols.context import TrialContext
+
+StateDict = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class MergeContext:
+    """What the task hands to a merger.
+
+    Args:
+        trial: the running trial; draws, counters and the clock go through it.
+        statistics: names that are statistics of the data rather than weights.
+        weights: how much each expert counts, for example its number of examples; None where all count the same.
+            A method whose paper weights nothing ignores it and says so.
+    """
+
+    trial: TrialContext
+    statistics: frozenset[str] = frozenset()
+    weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """The merged tensors, all names of the base, and numbers worth storing (kept density, sign conflicts)."""
+
+    state: dict[str, Tensor]
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Merger(Protocol):
+    """Protocol "state-dict": merge K >= 1 experts fine-tuned from one base.
+
+    `base` is None only for tasks that have none; a component with the flag "needs_base" never meets such a task.
+    """
+
+    def __call__(
+        self, params: Any, base: StateDict | None, experts: Sequence[StateDict], ctx: MergeContext, /
+    ) -> MergeResult: ...

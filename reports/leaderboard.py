@@ -1,0 +1,253 @@
+"""Leaderboards: per task one table of methods, ranked by the median of the task's first metric.
+
+Rules.  One value per distinct seed.  A trial that diverged or ended with NaN or infinity counts as infinitely bad.  A
+trial that failed otherwise gives no value: its row is provisional, unranked, and stands below the ranked ones.  What
+separates two methods is the paired difference over common seeds, never the overlap of their intervals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.model import STATUSES, Metric, Results, Run, Task, Trial
+from reports.pairs import Paired, paired, verdict
+from reports.statistics import LEVEL, Interval, interval
+
+Format = Literal["terminal", "md", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("terminal", "md", "csv", "json")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the trials that ended ok have spent: medians with interval or range, one value per seed.
+
+    `seconds` leaves evaluation out; `contended` says that other trials ran beside, so wall seconds are rough.
+    """
+
+    seconds: Interval
+    cpu_seconds: Interval
+    nfe: Interval
+    bits: Interval
+    peak_bytes: Interval
+    state_bytes: Interval
+    contended: bool
+
+
+@dataclass(frozen=True)
+class TimeToTarget:
+    """Steps and seconds until the target was first met; a miss is infinite, `reached` of `n` seeds met it."""
+
+    n: int
+    reached: int
+    steps: Interval
+    seconds: Interval
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one task.
+
+    Args:
+        rank: place among the complete rows, equal medians share it; None where the row is provisional or empty.
+        method: its label.
+        value: the ranking metric over seeds.
+        metrics: every metric of the task over seeds, the ranking one included.
+        planned: number of seeds the plan asks for.
+        versus_best: paired difference to the best row, None for the best row itself and where nothing ranks.
+        verdict: in words what that difference says: "best", "worse", "not separated", "too few", ...
+        target: None where the task has none.
+        outcomes: number of trials by outcome, only those that occur.
+        provisional: why the row is not final, one phrase each.
+        remarks: what a reader must know about its failures, one sentence each.
+        trials: everything per seed.
+    """
+
+    rank: int | None
+    method: str
+    value: Interval
+    metrics: Mapping[str, Interval]
+    planned: int
+    versus_best: Paired | None
+    verdict: str
+    target: TimeToTarget | None
+    cost: Cost
+    outcomes: Mapping[str, int]
+    provisional: tuple[str, ...]
+    remarks: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """One task with its rows, best first."""
+
+    run: str
+    spec: str
+    task: Task
+    rows: tuple[Row, ...]
+    level: float
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.task.metrics[0]
+
+
+def leaderboards(results: Results, level: float = LEVEL) -> list[Leaderboard]:
+    """One leaderboard per run and task that any method meets, in the order of the specs."""
+    return [_board(run, task, cells, level) for run, task, cells in results.cells() if cells]
+
+
+def render(boards: Sequence[Leaderboard], format: str = "terminal", width: int | None = None) -> str:
+    """Leaderboards as text.
+
+    Args:
+        format: "terminal" (colours only where the terminal has them), "md", "csv" (one row per task and method, numbers
+            in full, infinite as inf) or "json" (everything, per seed too; infinite as "Infinity", unknown as null).
+        width: columns of the terminal; by default its own, 100 where there is none.
+
+    Raises:
+        ValueError: another format.
+    """
+    if format == "terminal":
+        from reports.sheet import terminal
+        from reports.tables import sheet
+
+        return terminal([sheet(board) for board in boards], width)
+    if format == "md":
+        from reports.sheet import markdown_tables
+        from reports.tables import sheet
+
+        return markdown_tables([sheet(board) for board in boards])
+    if format in ("csv", "json"):
+        from reports.machine import to_csv, to_json
+
+        return to_csv(boards) if format == "csv" else to_json(boards)
+    raise ValueError(f'unknown format "{format}"; one of {", ".join(FORMATS)}')
+
+
+def scores(trials: Sequence[Trial], metric: Metric) -> dict[int, float]:
+    """The value that counts by seed, for the seeds that have a result."""
+    found = ((trial.seed, trial.score(metric)) for trial in trials)
+    return {seed: score for seed, score in found if score is not None}
+
+
+def _board(run: Run, task: Task, cells: Mapping[str, Sequence[Trial]], level: float) -> Leaderboard:
+    metric, varies = task.metrics[0], bool(task.varies)
+    values = {method: scores(trials, metric) for method, trials in cells.items()}
+    medians = {method: interval(found.values(), level, varies) for method, found in values.items()}
+    doubts = {method: _doubts(trials, metric, varies) for method, trials in cells.items()}
+    ordered = sorted(cells, key=lambda m: (bool(doubts[m]) or medians[m].n == 0, *_order(medians[m], metric)))
+    complete = [m for m in ordered if medians[m].n and not doubts[m]] if metric.direction != "none" else []
+    best = ordered[0] if metric.direction != "none" and medians[ordered[0]].n else None
+    rows = []
+    for method in ordered:
+        trials = cells[method]
+        difference = None
+        if best is not None and method != best and medians[method].n:
+            difference = paired(values[method], values[best], level, varies)
+        ahead = sum(_order(medians[m], metric) < _order(medians[method], metric) for m in complete)
+        rows.append(
+            Row(
+                rank=ahead + 1 if method in complete else None,
+                method=method,
+                value=medians[method],
+                metrics={m.name: interval(scores(trials, m).values(), level, varies) for m in task.metrics},
+                planned=len({trial.seed for trial in trials}),
+                versus_best=difference,
+                verdict=_words(method, best, difference, metric),
+                target=_time_to_target(task, trials, level),
+                cost=_cost(trials, level),
+                outcomes=_outcomes(trials, metric),
+                provisional=doubts[method],
+                remarks=_remarks(trials, metric),
+                trials=tuple(trials),
+            )
+        )
+    return Leaderboard(run.id, run.spec, task, tuple(rows), level)
+
+
+def _order(value: Interval, metric: Metric) -> tuple[bool, float]:
+    """Sort key, best first; the order of the spec where nothing ranks."""
+    if value.n == 0 or metric.direction == "none":
+        return value.n == 0, 0.0
+    return False, -value.median if metric.direction == "max" else value.median
+
+
+def _words(method: str, best: str | None, difference: Paired | None, metric: Metric) -> str:
+    if method == best:
+        return "best"
+    return "" if difference is None else verdict(difference, metric.direction)
+
+
+def _outcomes(trials: Sequence[Trial], metric: Metric) -> dict[str, int]:
+    counts = Counter(trial.outcome(metric) for trial in trials)
+    return {outcome: counts[outcome] for outcome in STATUSES if counts[outcome]}
+
+
+def _doubts(trials: Sequence[Trial], metric: Metric, varies: bool) -> tuple[str, ...]:
+    """Why a row is not final; nothing is wrong with one whose trials were all skipped, it is merely empty."""
+    doubts = []
+    outcomes = _outcomes(trials, metric)
+    found = scores(trials, metric)
+    if len(found) < len(trials) and set(outcomes) != {"skipped"}:
+        without = ", ".join(f"{n} {o}" for o, n in outcomes.items() if o not in ("ok", "diverged", "not finite"))
+        doubts.append(f"{len(found)} of {len(trials)} seeds have a result ({without})")
+    if stale := sum(trial.stale for trial in trials):
+        doubts.append(f"{stale} of {len(trials)} seeds come from older code, libraries or data")
+    if not varies and len(set(found.values())) > 1:
+        doubts.append("the task says that nothing varies, yet its values differ")
+    return tuple(doubts)
+
+
+def _remarks(trials: Sequence[Trial], metric: Metric) -> tuple[str, ...]:
+    """One sentence per kind of failure, with the reason of its first trial."""
+    remarks = []
+    for outcome, count in _outcomes(trials, metric).items():
+        if outcome in ("ok", "missing"):
+            continue
+        reason = next((t.reason for t in trials if t.outcome(metric) == outcome and t.reason), "")
+        counted = ", counted as the worst value" if outcome in ("diverged", "not finite") and metric.direction != "none" else ""
+        remarks.append(f"{count} of {len(trials)} {outcome}{counted}" + (f": {reason.splitlines()[0]}" if reason else ""))
+    return tuple(remarks)
+
+
+def _time_to_target(task: Task, trials: Sequence[Trial], level: float) -> TimeToTarget | None:
+    """Over the seeds that have a result; a trial that diverged has missed, whatever it met before."""
+    if task.target is None:
+        return None
+    metric, varies = task.metric(task.target.metric), bool(task.varies)
+    counted = [trial for trial in trials if trial.score(metric) is not None]
+
+    def spent(trial: Trial, moment: Callable[[Trial], float]) -> float:
+        return moment(trial) if trial.outcome(metric) == "ok" else math.inf
+
+    steps = {t.seed: spent(t, lambda t: t.steps_to_target.by if t.steps_to_target else math.inf) for t in counted}
+    seconds = {t.seed: spent(t, lambda t: t.seconds_to_target.by if t.seconds_to_target else math.nan) for t in counted}
+    return TimeToTarget(
+        n=len(steps),
+        reached=sum(step < math.inf for step in steps.values()),
+        steps=interval(steps.values(), level, varies),
+        seconds=interval((s for s in seconds.values() if not math.isnan(s)), level),
+    )
+
+
+def _cost(trials: Sequence[Trial], level: float) -> Cost:
+    done = [trial for trial in trials if trial.status == "ok"]
+
+    def over(spent: Callable[[Trial], float]) -> Interval:
+        return interval((v for v in {t.seed: spent(t) for t in done}.values() if not math.isnan(v)), level)
+
+    return Cost(
+        seconds=over(lambda t: t.seconds),
+        cpu_seconds=over(lambda t: t.cpu_seconds),
+        nfe=over(lambda t: t.nfe),
+        bits=over(lambda t: t.bits),
+        peak_bytes=over(lambda t: t.peak_bytes),
+        state_bytes=over(lambda t: t.state_bytes),
+        contended=any(trial.contended for trial in done),
+    )

@@ -1,0 +1,210 @@
+"""What a report is about, as plain data: runs, their tasks, and one entry per planned (method, task, seed).
+
+`reports.results` fills these classes from the registry; everything else in this room works on them alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reports.statistics import Direction, Reach
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Statuses of a trial that gave no result and is run again.
+FAILED = ("error", "timeout", "out-of-memory", "killed", "lost")
+#: All statuses in the order reports show them; "not finite" is an ok trial whose value is NaN or infinite.
+STATUSES = ("ok", "diverged", "not finite", "no value", "skipped", *FAILED, "missing")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a task records; the first of a task ranks its leaderboard."""
+
+    name: str
+    direction: Direction
+    unit: str = "1"
+    help: str = ""
+
+    @property
+    def worst(self) -> float:
+        """What a diverged trial counts as: infinitely bad, NaN for a metric without direction."""
+        return {"max": -math.inf, "min": math.inf, "none": math.nan}[self.direction]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The value of `metric` that ends a cost-to-target count."""
+
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as the run that met it described it.
+
+    Args:
+        label: its name in the spec, one per sweep point.
+        title: one line of description.
+        metrics: what it records, the ranking one first.
+        varies: what its seed varies; empty when nothing does.
+        target: its declared target, None where it has none.
+    """
+
+    label: str
+    title: str
+    metrics: tuple[Metric, ...]
+    varies: tuple[str, ...]
+    target: Target | None = None
+
+    def metric(self, name: str) -> Metric:
+        """The metric of this name.
+
+        Raises:
+            KeyError: the task records no such metric.
+        """
+        found = next((metric for metric in self.metrics if metric.name == name), None)
+        if found is None:
+            raise KeyError(f'task "{self.label}" records no "{name}"; it records {", ".join(m.name for m in self.metrics)}')
+        return found
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What answers for one planned (method, task, seed).
+
+    Args:
+        id: hash of the trial's identity, 32 hex digits.
+        status: the record's status, "missing" where there is none yet.
+        reason: why, where the status is not ok.
+        stale: answered by other code, libraries or data than the run planned.
+        values: last recorded value of each metric, NaN and infinite allowed.
+        steps_to_target, seconds_to_target: when the target was first met, None where the task has no target.
+        steps: last step that was evaluated.
+        seconds: wall seconds of the method without evaluation, NaN where unknown or measured on another machine.
+        cpu_seconds: process CPU seconds, NaN likewise.
+        contended: other trials ran beside it, so its wall seconds are rough.
+        peak_bytes: peak memory of the process; state_bytes: what an optimizer keeps between steps.
+        nfe, bits: counted evaluations and sent bits.
+    """
+
+    id: str
+    method: str
+    task: str
+    seed: int
+    status: str = "missing"
+    reason: str = ""
+    stale: bool = False
+    values: Mapping[str, float] = field(default_factory=dict)
+    steps_to_target: Reach | None = None
+    seconds_to_target: Reach | None = None
+    steps: int = 0
+    seconds: float = math.nan
+    cpu_seconds: float = math.nan
+    contended: bool = False
+    peak_bytes: int = 0
+    state_bytes: int = 0
+    nfe: int = 0
+    bits: int = 0
+
+    def outcome(self, metric: Metric) -> str:
+        """Its status as far as this metric goes: "not finite" or "no value" for an ok trial that has no number."""
+        if self.status != "ok":
+            return self.status
+        value = self.values.get(metric.name)
+        return "no value" if value is None else "ok" if math.isfinite(value) else "not finite"
+
+    def score(self, metric: Metric) -> float | None:
+        """The value that counts: the worst there is for a trial that diverged or left no finite number, None for no result."""
+        outcome = self.outcome(metric)
+        if outcome == "ok":
+            return self.values[metric.name]
+        return metric.worst if outcome in ("diverged", "not finite") and metric.direction != "none" else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One spec as it was run: its tasks and the trial that answers each line of its plan.
+
+    Args:
+        id: the run's identifier, the newest where several runs of the same spec text answer.
+        spec: name of the spec; title: its free text.
+        methods: labels in the order of the spec.
+        trials: one per (method, task, seed) of the plan.
+    """
+
+    id: str
+    spec: str
+    title: str
+    methods: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    trials: tuple[Trial, ...]
+
+    def cells(self, task: Task) -> dict[str, list[Trial]]:
+        """The trials of one task by method, in the order of the spec; methods that do not meet it are left out."""
+        found: dict[str, list[Trial]] = {}
+        for trial in self.trials:
+            if trial.task == task.label:
+                found.setdefault(trial.method, []).append(trial)
+        return {method: found[method] for method in self.methods if method in found}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything one report is about."""
+
+    runs: tuple[Run, ...]
+
+    def cells(self) -> Iterator[tuple[Run, Task, dict[str, list[Trial]]]]:
+        """Every task of every run with its trials by method."""
+        for run in self.runs:
+            for task in run.tasks:
+                yield run, task, run.cells(task)
+
+    def table(self) -> pa.Table:
+        """Final values as an Arrow table, one row per run, task, method, seed and metric; `value` is null without result.
+
+        Columns: run, spec, task, method, seed (int64), metric, direction, unit, value (double), outcome, reason, stale,
+        steps_to_target and seconds_to_target (double, infinite where missed, null without target), seconds,
+        cpu_seconds (null where unknown), contended, peak_bytes, state_bytes, nfe, bits, trial.
+        """
+        import pyarrow as pa
+
+        rows = [
+            (run.id, run.spec, trial, metric)
+            for run, task, cells in self.cells()
+            for trials in cells.values()
+            for trial in trials
+            for metric in task.metrics
+        ]
+        text, real, whole = pa.string(), pa.float64(), pa.int64()
+        columns: list[tuple[str, pa.DataType, list[object]]] = [
+            ("run", text, [run for run, _, _, _ in rows]),
+            ("spec", text, [spec for _, spec, _, _ in rows]),
+            ("task", text, [t.task for _, _, t, _ in rows]),
+            ("method", text, [t.method for _, _, t, _ in rows]),
+            ("seed", whole, [t.seed for _, _, t, _ in rows]),
+            ("metric", text, [m.name for _, _, _, m in rows]),
+            ("direction", text, [m.direction for _, _, _, m in rows]),
+            ("unit", text, [m.unit for _, _, _, m in rows]),
+            ("value", real, [t.values.get(m.name) for _, _, t, m in rows]),
+            ("outcome", text, [t.outcome(m) for _, _, t, m in rows]),
+            ("reason", text, [t.reason for _, _, t, _ in rows]),
+            ("stale", pa.bool_(), [t.stale for _, _, t, _ in rows]),
+            ("steps_to_target", real, [t.steps_to_target and t.steps_to_target.by for _, _, t, _ in rows]),
+            ("seconds_to_target", real, [t.seconds_to_target and t.seconds_to_target.by for _, _, t, _ in rows]),
+            ("seconds", real, [None if math.isnan(t.seconds) else t.seconds for _, _, t, _ in rows]),
+            ("cpu_seconds", real, [None if math.isnan(t.cpu_seconds) else t.cpu_seconds for _, _, t, _ in rows]),
+            ("contended", pa.bool_(), [t.contended for _, _, t, _ in rows]),
+            *(
+                (name, whole, [getattr(t, name) for _, _, t, _ in rows])
+                for name in ("peak_bytes", "state_bytes", "nfe", "bits")
+            ),
+            ("trial", text, [t.id for _, _, t, _ in rows]),
+        ]
+        return pa.table({name: pa.array(values, kind) for name, kind, values in columns})
