@@ -1,10 +1,10 @@
 """The same for notebooks as for the command line: load, plan, run, table, compare.
 
-    import harness.api as bench
+import harness.api as bench
 
-    plan = bench.plan("quickstart")
-    summary = bench.run(plan)
-    bench.table("quickstart").to_pandas()
+plan = bench.plan("quickstart")
+summary = bench.run(plan)
+bench.table("quickstart").to_pandas()
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.engines.worker import Finished
     from harness.plan import Plan
     from registry import LedgerEntry, Registry
+    from registry.log import Durability
     from reports.compare import Comparison
     from specs import Spec
 
@@ -61,7 +62,7 @@ class RunOptions:
     retry_failed: bool = False
     timeout: float | None = None
     memory_limit: int | None = None
-    durability: str = "batch"
+    durability: Durability = "batch"
 
     def worker_count(self, trials: int) -> int:
         """Workers to start for so many trials."""
@@ -106,7 +107,11 @@ def load(source: str | Path, allow_plugins: bool = False) -> tuple[Spec, Catalog
 
 
 def plan(
-    source: str | Path, only: str | None = None, limit: int | None = None, smoke: bool = False, allow_plugins: bool = False
+    source: str | Path,
+    only: str | None = None,
+    limit: int | None = None,
+    smoke: bool = False,
+    allow_plugins: bool = False,
 ) -> Plan:
     """The trials of a spec; see `harness.plan.make_plan` for the arguments."""
     from harness.parts.data import DATASETS
@@ -150,19 +155,19 @@ def run(
     mark_lost(registry)
     known = cached(plan, registry, options)
     jobs = [job for job in _jobs(plan, options) if job.trial not in known]
-    summary = Summary(_run_id(), registry.path, len(plan.trials), len(plan.trials) - len(jobs))
+    summary = Summary(_run_id(), registry.folder.root, len(plan.trials), len(plan.trials) - len(jobs))
     facts = environment()
     workers = options.worker_count(len(jobs))
     info = RunInfo(summary.run, machine_id(facts), facts, contended=workers > 1)
     begin = time.perf_counter()
     with registry.writer(summary.run, options.durability) as writer:
-        writer.append(run_record(plan, info, time.time(), sys.argv, commit(), frozenset(job.trial for job in jobs)))
+        writer.append(run_record(plan, info, time.time(), sys.argv, commit()))
         if jobs:
             from harness.engines.local import run_jobs
 
             limit = options.memory_limit or int(0.8 * int(facts["memory_bytes"]) / workers)
             try:
-                for finished in run_jobs(jobs, registry.path, info, writer, workers, limit, options.durability):
+                for finished in run_jobs(jobs, registry.folder.root, info, writer, workers, limit, options.durability):
                     summary.statuses[finished.status] += 1
                     if finished.status in FAILED:
                         summary.failures.append(finished)
@@ -175,12 +180,16 @@ def run(
 
 
 def mark_lost(registry: Registry) -> int:
-    """Give every trial that an ended run planned and never recorded the status `lost`; returns how many."""
-    missing = registry.planned_but_missing()
+    """Give every trial that an ended run of this machine planned and never recorded the status `lost`; says how many."""
+    from harness.engines.environment import environment, machine_id
+    from harness.engines.recorder import lost_record
+
+    facts = environment()
+    missing = registry.planned_but_missing(machine_id(facts))
     if missing:
-        with registry.writer(f"lost-{_run_id()}") as writer:
-            for record in missing:
-                writer.append({**record, "status": "lost", "reason": "the run ended before this trial did"})
+        with registry.writer(_run_id()) as writer:
+            for planned in missing:
+                writer.append(lost_record(planned, facts, time.time()))
         registry.sync(wait=False)
     return len(missing)
 
@@ -194,8 +203,9 @@ def table(*specs: str, registry: Registry | None = None) -> pa.Table:
 
 def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> list[Comparison]:
     """Method `a` against method `b` over the same tasks and seeds."""
-    from reports.compare import compare as compare_methods
     from reports.results import load_results
+
+    from reports.compare import compare as compare_methods
 
     return compare_methods(load_results(registry or open_registry(), specs), a, b)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,8 +25,12 @@ app.add_typer(registry_app, name="registry")
 
 #: Exit code of each exception a command may end with; its text is one line per fault, place and remedy included.
 EXIT_CODES = {
-    "ArtefactError": 2, "CatalogueError": 2, "DynamicImport": 2, "EngineError": 1, "LockTimeout": 3, "NotAllowed": 2,
-    "PlanError": 2, "QueryError": 2, "RegistryError": 2, "ReportError": 2, "SpecErrors": 2, "TemplateError": 2,
+    "EngineError": 1,
+    **dict.fromkeys(
+        ("ArtefactError", "CatalogueError", "DynamicImport", "NewerRecord", "NoResults", "NotAllowed", "PlanError", "QueryError",
+         "RecordError", "RegistryError", "ReportError", "SpecErrors", "TemplateError"), 2
+    ),
+    "RegistryBusy": 3,
 }  # fmt: skip
 
 Spec = Annotated[str, typer.Argument(help="A spec file, or the name of a shipped spec (`bench list specs`).")]
@@ -49,20 +53,32 @@ def main() -> None:
         sys.exit(130)
 
 
-@app.command(epilog="Examples: bench run quickstart · bench run my.yaml -j 4 · bench run my.yaml --only adamw --dry-run")
+@app.command(
+    epilog="Examples: bench run quickstart · bench run my.yaml -j 4 · bench run my.yaml --only adamw --dry-run"
+)
 def run(
     spec: Spec,
-    workers: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Parallel trials; by default one per core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="Parallel trials; by default one per core.")
+    ] = None,
     only: Annotated[str | None, typer.Option(help="Only pairs whose `method@task` contains this text.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many trials of the plan.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="One seed and a tiny budget: does everything run?")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the matrix, what is cached, and the time; run nothing.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run trials again that ended in an error.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the matrix, what is cached, and the time; run nothing.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run trials again that ended in an error.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run every trial again.")] = False,
-    exclusive: Annotated[bool, typer.Option("--exclusive", help="One trial at a time, so that seconds can be compared.")] = False,
+    exclusive: Annotated[
+        bool, typer.Option("--exclusive", help="One trial at a time, so that seconds can be compared.")
+    ] = False,
     timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds a trial may take.")] = None,
     memory: Annotated[float | None, typer.Option(min=1, help="MiB a worker may use.")] = None,
-    durability: Annotated[str, typer.Option(help="batch or trial: when the log is synced to disk.")] = "batch",
+    durability: Annotated[
+        Literal["batch", "trial"], typer.Option(help="Sync the log in batches, or after each trial.")
+    ] = "batch",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")] = False,
     allow_plugins: AllowPlugins = False,
     registry: RegistryPath = None,
@@ -75,8 +91,6 @@ def run(
     from harness import api
     from harness.progress import closing, emit, headline, progress_for
 
-    if durability not in ("batch", "trial"):
-        raise typer.BadParameter("expected batch or trial", param_hint="--durability")
     options = api.RunOptions(
         workers, exclusive, force, retry_failed, timeout, int(memory * 2**20) if memory else None, durability
     )
@@ -87,7 +101,14 @@ def run(
     new = [trial for trial in plan.trials.values() if trial.id not in known]
     seconds, count = sum(trial.seconds for trial in new), options.worker_count(len(new))
     if as_json:
-        emit("plan", spec=plan.spec.name, trials=len(plan.trials), cached=len(known), new=len(new), seconds=seconds / count)
+        emit(
+            "plan",
+            spec=plan.spec.name,
+            trials=len(plan.trials),
+            cached=len(known),
+            new=len(new),
+            seconds=seconds / count,
+        )
     else:
         typer.echo(headline(plan, len(known), seconds, count), err=not dry_run)
     if dry_run:
@@ -96,7 +117,9 @@ def run(
     with progress_for(plan, len(new), as_json) as progress:
         summary = api.run(plan, store, options, progress)
     if as_json:
-        emit("done", run=summary.run, statuses=dict(summary.statuses), seconds=summary.seconds, registry=str(store.path))
+        emit(
+            "done", run=summary.run, statuses=dict(summary.statuses), seconds=summary.seconds, registry=str(store.folder.root)
+        )
     else:
         typer.echo(closing(summary), err=True)
         if not summary.interrupted and not smoke:
@@ -132,11 +155,13 @@ def validate(
 def new(
     kind: Annotated[str, typer.Argument(help="spec, method or task.")],
     name: Annotated[str, typer.Argument(help="Name in kebab-case.")],
-    slot: Annotated[str, typer.Option(help="For a method: init, optimizer, sampler, merger or objective.")] = "optimizer",
+    slot: Annotated[
+        str, typer.Option(help="For a method: init, optimizer, sampler, merger or objective.")
+    ] = "optimizer",
     folder: Annotated[Path, typer.Option(help="Where to write the file.")] = Path(),
 ) -> None:
     """Write a spec, method or task file to start from; it runs, and passes the contract tests, as it is."""
-    from harness.templates import create
+    from harness.scaffold import create
 
     file = create(kind, name, slot, folder)
     typer.echo(f"{file}\nnext: bench {'run' if kind == 'spec' else 'validate'} {file}")
@@ -180,17 +205,17 @@ def schema(plugin: Plugins = None) -> None:
 @app.command(epilog="Examples: bench leaderboard · bench leaderboard quickstart --format md > leaderboard.md")
 def leaderboard(
     specs: Annotated[list[str] | None, typer.Argument(help="Names of specs that ran; by default all.")] = None,
-    format: Annotated[str, typer.Option(help="terminal, md, csv or json.")] = "terminal",
+    form: Annotated[str, typer.Option("--format", help="terminal, md, csv or json.")] = "terminal",
     registry: RegistryPath = None,
 ) -> None:
     """Print the leaderboards of the newest run of each spec."""
-    typer.echo(_leaderboards(_registry(registry), specs or [], format))
+    typer.echo(_leaderboards(_registry(registry), specs or [], form))
 
 
 @app.command(epilog='Example: bench query "SELECT status, count(*) FROM trials GROUP BY status"')
 def query(
     sql: Annotated[str, typer.Argument(help="One read-only statement; see `SHOW TABLES`.")],
-    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
     max_rows: Annotated[int, typer.Option(min=1, help="Stop with an error beyond so many rows.")] = 10_000,
     seconds: Annotated[float, typer.Option(min=0.01, help="Stop with an error after so many seconds.")] = 30.0,
     registry: RegistryPath = None,
@@ -198,11 +223,13 @@ def query(
     """Ask the registry in SQL, read-only, without access to files or the network."""
     from harness.listing import format_table
 
-    typer.echo(format_table(_registry(registry).query(sql, max_rows, seconds), format))
+    typer.echo(format_table(_registry(registry).query(sql, max_rows, seconds), form))
 
 
 @app.command(epilog="Example: bench logs 3f2a91c0")
-def logs(trial: Annotated[str, typer.Argument(help="Trial id or a unique beginning of it.")], registry: RegistryPath = None) -> None:
+def logs(
+    trial: Annotated[str, typer.Argument(help="Trial id or a unique beginning of it.")], registry: RegistryPath = None
+) -> None:
     """Print what a trial wrote, and its traceback if it raised."""
     store = _registry(registry)
     record = store.record(store.resolve(trial))
@@ -221,7 +248,7 @@ def debug(
     from harness.debug import debug_trial
 
     store = _registry(registry)
-    typer.echo(debug_trial(store.record(store.resolve(trial)), store.path, plugin or [], stop))
+    typer.echo(debug_trial(store.record(store.resolve(trial)), store.folder.root, plugin or [], stop))
 
 
 @app.command(epilog="Example: bench data")
@@ -235,17 +262,17 @@ def data() -> None:
 @registry_app.command("info", epilog="Example: bench registry info")
 def registry_info(registry: RegistryPath = None) -> None:
     """Where the registry is and what it holds."""
-    store = _registry(registry)
-    width = max(map(len, info := store.info()))
-    typer.echo("\n".join(f"{key:<{width}}  {value}" for key, value in info.items()))
+    from harness.listing import registry_text
+
+    typer.echo(registry_text(_registry(registry).info()))
 
 
 @registry_app.command("rebuild", epilog="Example: bench registry rebuild")
 def registry_rebuild(registry: RegistryPath = None) -> None:
     """Build the index anew from the segments; loses nothing."""
     store = _registry(registry)
-    store.rebuild()
-    typer.echo(f"{store.path}: index rebuilt, {store.info()['records']} records")
+    done = store.rebuild()
+    typer.echo(f"{store.folder.root}: index rebuilt, {done.records} records")
 
 
 def _registry(path: Path | None) -> Registry:
@@ -256,11 +283,12 @@ def _registry(path: Path | None) -> Registry:
     return store
 
 
-def _leaderboards(store: Registry, specs: list[str], format: str) -> str:
-    from reports.leaderboard import leaderboards, render
+def _leaderboards(store: Registry, specs: list[str], form: str) -> str:
     from reports.results import load_results
 
-    return render(leaderboards(load_results(store, specs)), format)
+    from reports.leaderboard import leaderboards, render
+
+    return render(leaderboards(load_results(store, specs)), form)
 
 
 def _echo_matrix(plan: Any, known: Any) -> None:
@@ -270,9 +298,9 @@ def _echo_matrix(plan: Any, known: Any) -> None:
 
 
 def _echo_next(spec: str, plan: Any, store: Registry, failed: bool) -> None:
-    typer.echo(f"\nregistry: {store.path}")
+    typer.echo(f"\nregistry: {store.folder.root}")
     if failed:
-        typer.echo(f'next: bench query "SELECT trial, status, reason FROM trials WHERE status <> \'ok\'"')
+        typer.echo("next: bench query \"SELECT trial, status, reason FROM trials WHERE status <> 'ok'\"")
     typer.echo(f"next: bench leaderboard {plan.spec.name} --format md · bench list · bench new method my-method")
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from harness.artefacts import ArtefactStore
 from harness.catalog import load_catalogue
-from harness.engines.worker import import_source
-from harness.keys import Fingerprint, Sources, library_versions
+from harness.engines.loading import Loader, make_request
 from harness.loop.state import reset_state
-from harness.loop.trial import Request, call_task, make_context
+from harness.loop.trial import call_task, make_context
 from harness.plan import make_payload
 from harness.protocols.context import Diverged, Skip
 
@@ -30,7 +29,10 @@ def debug_trial(record: Mapping[str, Any], registry: Path, plugins: Sequence[Pat
     Returns:
         One line on how it ended.
     """
-    request = make_request(record["identity"], registry, plugins)
+    payload = make_payload(record["identity"], load_catalogue(plugins))
+    loader = Loader()
+    store = ArtefactStore(registry / "artefacts", loader.recipe_hash)
+    request = make_request(record["identity"], payload, loader.load(payload), store)
     reset_state(request.seed)
     ctx = make_context(request)
     try:
@@ -51,21 +53,3 @@ def debug_trial(record: Mapping[str, Any], registry: Path, plugins: Sequence[Pat
         return f"{type(error).__name__}: {error}"
     last = {point.metric: point.value for point in ctx.points}
     return "ended: " + ", ".join(f"{name} {value:.6g}" for name, value in last.items())
-
-
-def make_request(identity: Mapping[str, Any], registry: Path, plugins: Sequence[Path]) -> Request:
-    """What the loop needs to run the trial with this identity here and now."""
-    payload = make_payload(identity, load_catalogue(plugins))
-    sources = Sources({payload["task"]["module"]: Path(payload["task"]["file"])})
-    store = ArtefactStore(
-        registry / "artefacts", lambda recipe: Fingerprint(sources.closure([recipe.__module__]), library_versions(), {}).id
-    )
-    return Request(
-        _load(payload["task"]), payload["task"]["params"], payload["slots"],
-        {key: _load(place) for key, place in payload["components"].items()},
-        identity["seed"], identity["budget"], identity["dtype"], identity["cadence"], store.get,
-    )  # fmt: skip
-
-
-def _load(place: Mapping[str, Any]) -> Any:
-    return getattr(import_source(place["module"], Path(place["file"])), place["attr"])

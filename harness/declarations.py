@@ -65,7 +65,12 @@ def _registrations(node: ast.FunctionDef | ast.ClassDef) -> Iterator[ast.Call]:
 
 
 def _entry(
-    file: Path, module: str, title: str, classes: dict[str, ast.ClassDef], node: ast.FunctionDef | ast.ClassDef, call: ast.Call
+    file: Path,
+    module: str,
+    title: str,
+    classes: dict[str, ast.ClassDef],
+    node: ast.FunctionDef | ast.ClassDef,
+    call: ast.Call,
 ) -> Entry:
     if call.args:
         raise DeclarationError(file, call, "give every argument of the decorator by name")
@@ -100,7 +105,9 @@ def _param(file: Path, statement: ast.stmt) -> Entry:
         and isinstance(statement.value, ast.Call)
         and _name(statement.value.func) == "param"
     ):
-        raise DeclarationError(file, statement, "a Params class holds only lines `name: type = param(default, help=...)`")
+        raise DeclarationError(
+            file, statement, "a Params class holds only lines `name: type = param(default, help=...)`"
+        )
     call = statement.value
     entry = {"name": statement.target.id, **_type(file, statement.annotation), "unit": "1"}
     entry |= {keyword.arg or "**": _literal(file, keyword.value) for keyword in call.keywords}
@@ -130,7 +137,9 @@ def _type(file: Path, node: ast.expr) -> Entry:
         if name == "tuple" and all(_name(item) in ("float", "int") for item in items):
             return {"type": "tuple", "optional": False, "items": [_name(item) for item in items]}
     raise DeclarationError(
-        file, node, f"type `{ast.unparse(node)}` is not one of float, int, bool, str, Literal, tuple of numbers, ComponentRef"
+        file,
+        node,
+        f"type `{ast.unparse(node)}` is not one of float, int, bool, str, Literal, tuple of numbers, ComponentRef",
     )
 
 

@@ -44,10 +44,10 @@ def show(name: str, plugins: Sequence[Path]) -> str | None:
     Raises:
         CatalogueError: nothing has this name.
     """
-    import specs
+    from specs.files import library_names, locate
 
-    if name in specs.library_names():
-        return specs.library_text(name)
+    if name in library_names():
+        return locate(name).read_text(encoding="utf-8").rstrip()
     try:
         entry = find(load_catalogue(plugins), name)
     except CatalogueError:
@@ -92,7 +92,10 @@ def record_text(record: Mapping[str, Any]) -> str:
         ("trial", record["trial"]),
         ("status", f"{record['status']} {record['reason']}".strip()),
         ("started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record["started"]))),
-        ("seconds", f"{record['seconds']:.3f} (CPU {record['cpu_seconds']:.3f}, with evaluation {record['total_seconds']:.3f})"),
+        (
+            "seconds",
+            f"{record['seconds']:.3f} (CPU {record['cpu_seconds']:.3f}, with evaluation {record['total_seconds']:.3f})",
+        ),
         ("peak memory", f"{record['peak_bytes'] / 2**20:.0f} MiB"),
         ("fingerprint", record["fingerprint"]),
         ("run", record["run"]),
@@ -102,25 +105,36 @@ def record_text(record: Mapping[str, Any]) -> str:
     return f"{_columns(head)}\n\n{_columns(values)}\n\nidentity\n{identity}"
 
 
-def format_table(table: pa.Table, format: str) -> str:
+def registry_text(info: Mapping[str, Any]) -> str:
+    """What `Registry.info` found, one fact a line."""
+
+    def said(value: Any) -> str:
+        if isinstance(value, dict):
+            return ", ".join(f"{key} {said(item)}" for key, item in value.items()) or "none"
+        return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
+
+    return _columns([(key.replace("_", " "), said(value)) for key, value in info.items()])
+
+
+def format_table(table: pa.Table, form: str) -> str:
     """A query's answer as text.
 
     Raises:
         CatalogueError: unknown format.
     """
     rows = [tuple(row.values()) for row in table.to_pylist()]
-    if format == "json":
+    if form == "json":
         return "\n".join(json.dumps(row, default=str) for row in table.to_pylist())
-    if format == "csv":
+    if form == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(table.column_names)
         writer.writerows(rows)
         return text.getvalue().rstrip("\n")
-    if format == "table":
+    if form == "table":
         body = [tuple("" if value is None else _cell(value) for value in row) for row in rows]
         return _columns([tuple(table.column_names), *body])
-    raise CatalogueError(f'format "{format}" is not one of table, csv, json')
+    raise CatalogueError(f'format "{form}" is not one of table, csv, json')
 
 
 def _component_rows(catalogue: Catalogue, slot: str) -> list[tuple[str, str, str]]:
@@ -132,34 +146,52 @@ def _task_row(entry: Entry) -> tuple[str, str, str]:
     return entry["key"], judged, entry["summary"]
 
 
-def _spec_rows() -> list[tuple[str, str, str]]:
-    import specs
+def _spec_rows() -> list[tuple[str, str]]:
+    from specs.files import library_names, locate
 
-    return [(name, "", specs.library_title(name)) for name in specs.library_names()]
+    rows = []
+    for name in library_names():
+        lines = locate(name).read_text(encoding="utf-8").splitlines()
+        rows.append((name, next((line.partition(":")[2].strip() for line in lines if line.startswith("title:")), "")))
+    return rows
 
 
 def _component_text(entry: Entry) -> str:
-    unchecked = "" if entry["verified"] else "\nNot every fact of the paper could be checked; see the file."
-    flags = f"\nflags: {', '.join(entry['flags'])}" if entry["flags"] else ""
-    return (
-        f"{entry['slot']} {entry['key']} (protocol {entry['protocol']}, version {entry['version']})\n{entry['title']}\n"
-        f"{entry['summary']}\npaper: {entry['paper']}{unchecked}{flags}\nfile: {entry['file']}\n\n{_params_text(entry)}"
-    )
+    lines = [
+        f"{entry['slot']} {entry['key']} (protocol {entry['protocol']}, version {entry['version']})",
+        entry["title"],
+        entry["summary"],
+        f"paper: {entry['paper']}",
+        "" if entry["verified"] else "not every fact of the paper could be checked; the file says which",
+        f"flags: {', '.join(entry['flags'])}" if entry["flags"] else "",
+        f"file: {entry['file']}",
+    ]
+    return "\n".join([*filter(None, lines), "", _params_text(entry)])
 
 
 def _task_text(entry: Entry) -> str:
-    metrics = _columns([(m["name"], m["direction"], m["unit"], m["help"]) for m in entry["metrics"]])
     target = f"{entry['target']['metric']} {entry['target']['value']:g}" if entry["target"] else "none"
-    baselines = "\n".join(
-        f"  {slot}: {json.dumps(entry['baselines'][slot])}{' (judged)' if slot in entry['judges'] else ''}"
+    baselines = [
+        (slot, "judged" if slot in entry["judges"] else "", json.dumps(entry["baselines"][slot]))
         for slot in entry["protocols"]
-    )
-    varies = ", ".join(entry["varies"]) or "nothing: one run is exact"
-    return (
-        f"task {entry['key']} (version {entry['version']})\n{entry['title']}\n{entry['summary']}\nsource: {entry['source']}\n"
-        f"file: {entry['file']}\nthe seed varies: {varies}\nbudget: {json.dumps(entry['budget'])}, about {entry['seconds']:g} CPU s\n"
-        f"target: {target}\n\nslots and their baselines\n{baselines}\n\nmetrics, the first one ranks\n{metrics}\n\n{_params_text(entry)}"
-    )
+    ]
+    lines = [
+        f"task {entry['key']} (version {entry['version']})",
+        entry["title"],
+        entry["summary"],
+        f"source: {entry['source']}",
+        f"file: {entry['file']}",
+        f"the seed varies: {', '.join(entry['varies']) or 'nothing, one run is exact'}",
+        f"budget: {json.dumps(entry['budget'])}, about {entry['seconds']:g} CPU s",
+        f"target: {target}",
+        "\nslots and their baselines",
+        _columns(baselines),
+        "\nmetrics, the first one ranks",
+        _columns([(m["name"], m["direction"], m["unit"], m["help"]) for m in entry["metrics"]]),
+        "",
+        _params_text(entry),
+    ]
+    return "\n".join(lines)
 
 
 def _params_text(entry: Entry) -> str:

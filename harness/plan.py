@@ -93,7 +93,9 @@ def make_plan(
         entry = catalogue["tasks"][task.name]
         pair = _Pair(method, task, entry, catalogue, _budget(spec, entry, smoke))
         fingerprint = Fingerprint(
-            sources.closure(pair.payload["roots"]), library_versions(), {name: data_hash(name) for name in entry["data"]}
+            sources.closure(pair.payload["roots"]),
+            library_versions(),
+            {name: data_hash(name) for name in entry["data"]},
         )
         for seed in spec.seeds[:1] if smoke or not entry["varies"] else spec.seeds:
             identity = pair.identity(seed if entry["varies"] else 0)
@@ -128,7 +130,10 @@ def _pairs(spec: Spec, catalogue: Catalogue) -> Iterator[tuple[MethodSpec, TaskS
     ]
     for task in spec.tasks:
         if all(task is not met for _, met in pairs):
-            wanted = [f"{slot} ({catalogue['tasks'][task.name]['protocols'][slot]})" for slot in catalogue["tasks"][task.name]["judges"]]
+            wanted = [
+                f"{slot} ({catalogue['tasks'][task.name]['protocols'][slot]})"
+                for slot in catalogue["tasks"][task.name]["judges"]
+            ]
             faults.append(f'task "{task.label}" judges {", ".join(wanted)}, which no method of the spec fills; add one')
     if faults:
         raise PlanError("\n".join(f"{spec.path}: {fault}" for fault in faults))
@@ -156,7 +161,10 @@ def _slots(method: MethodSpec, catalogue: Catalogue) -> str:
 
 def _budget(spec: Spec, task: Entry, smoke: bool) -> dict[str, float]:
     asked = {key: value for key, value in spec.budget.model_dump().items() if value is not None}
-    budget = {**task["budget"], **{key: value for key, value in asked.items() if key in task["budget"] or key == "seconds"}}
+    budget = {
+        **task["budget"],
+        **{key: value for key, value in asked.items() if key in task["budget"] or key == "seconds"},
+    }
     if smoke:
         budget |= {key: min(value, budget[key]) for key, value in SMOKE.items() if key in budget}
     return budget

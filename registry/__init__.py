@@ -1,0 +1,25 @@
+"""The results registry: records, segments (the lake), index (DuckDB), lock, migrations and queries.
+
+Importing this room loads neither DuckDB nor Arrow; they come with the first call that needs them.
+"""
+
+from registry.errors import RecordError, RegistryBusy, RegistryError
+from registry.folder import find_registry
+from registry.log import LogWriter
+from registry.lookup import Known, LedgerEntry
+from registry.records import FINAL, STATUSES
+from registry.registry import Registry, SyncReport
+
+__all__ = [
+    "FINAL",
+    "STATUSES",
+    "Known",
+    "LedgerEntry",
+    "LogWriter",
+    "RecordError",
+    "Registry",
+    "RegistryBusy",
+    "RegistryError",
+    "SyncReport",
+    "find_registry",
+]

@@ -11,14 +11,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from reports.model import STATUSES, Metric, Results, Run, Task, Trial
 from reports.pairs import Paired, paired, verdict
-from reports.statistics import LEVEL, Interval, interval
+from reports.statistics import LEVEL, MISSED, Interval, Reach, interval
 
-Format = Literal["terminal", "md", "csv", "json"]
-FORMATS: tuple[Format, ...] = ("terminal", "md", "csv", "json")
+FORMATS = ("terminal", "md", "csv", "json")
 
 
 @dataclass(frozen=True)
@@ -102,32 +100,32 @@ def leaderboards(results: Results, level: float = LEVEL) -> list[Leaderboard]:
     return [_board(run, task, cells, level) for run, task, cells in results.cells() if cells]
 
 
-def render(boards: Sequence[Leaderboard], format: str = "terminal", width: int | None = None) -> str:
+def render(boards: Sequence[Leaderboard], form: str = "terminal", width: int | None = None) -> str:
     """Leaderboards as text.
 
     Args:
-        format: "terminal" (colours only where the terminal has them), "md", "csv" (one row per task and method, numbers
+        form: "terminal" (colours only where the terminal has them), "md", "csv" (one row per task and method, numbers
             in full, infinite as inf) or "json" (everything, per seed too; infinite as "Infinity", unknown as null).
         width: columns of the terminal; by default its own, 100 where there is none.
 
     Raises:
-        ValueError: another format.
+        ValueError: another form.
     """
-    if format == "terminal":
+    if form == "terminal":
         from reports.sheet import terminal
         from reports.tables import sheet
 
         return terminal([sheet(board) for board in boards], width)
-    if format == "md":
+    if form == "md":
         from reports.sheet import markdown_tables
         from reports.tables import sheet
 
         return markdown_tables([sheet(board) for board in boards])
-    if format in ("csv", "json"):
+    if form in ("csv", "json"):
         from reports.machine import to_csv, to_json
 
-        return to_csv(boards) if format == "csv" else to_json(boards)
-    raise ValueError(f'unknown format "{format}"; one of {", ".join(FORMATS)}')
+        return to_csv(boards) if form == "csv" else to_json(boards)
+    raise ValueError(f'unknown format "{form}"; one of {", ".join(FORMATS)}')
 
 
 def scores(trials: Sequence[Trial], metric: Metric) -> dict[int, float]:
@@ -159,7 +157,7 @@ def _board(run: Run, task: Task, cells: Mapping[str, Sequence[Trial]], level: fl
                 metrics={m.name: interval(scores(trials, m).values(), level, varies) for m in task.metrics},
                 planned=len({trial.seed for trial in trials}),
                 versus_best=difference,
-                verdict=_words(method, best, difference, metric),
+                verdict=("best" if complete else "best so far") if method == best else _words(difference, metric),
                 target=_time_to_target(task, trials, level),
                 cost=_cost(trials, level),
                 outcomes=_outcomes(trials, metric),
@@ -178,9 +176,7 @@ def _order(value: Interval, metric: Metric) -> tuple[bool, float]:
     return False, -value.median if metric.direction == "max" else value.median
 
 
-def _words(method: str, best: str | None, difference: Paired | None, metric: Metric) -> str:
-    if method == best:
-        return "best"
+def _words(difference: Paired | None, metric: Metric) -> str:
     return "" if difference is None else verdict(difference, metric.direction)
 
 
@@ -211,8 +207,9 @@ def _remarks(trials: Sequence[Trial], metric: Metric) -> tuple[str, ...]:
         if outcome in ("ok", "missing"):
             continue
         reason = next((t.reason for t in trials if t.outcome(metric) == outcome and t.reason), "")
-        counted = ", counted as the worst value" if outcome in ("diverged", "not finite") and metric.direction != "none" else ""
-        remarks.append(f"{count} of {len(trials)} {outcome}{counted}" + (f": {reason.splitlines()[0]}" if reason else ""))
+        worst = outcome in ("diverged", "not finite") and metric.direction != "none"
+        counted = " (counts as the worst value)" if worst else ""
+        remarks.append(f"{count} {outcome}{counted}" + (f": {reason.splitlines()[0]}" if reason else ""))
     return tuple(remarks)
 
 
@@ -223,16 +220,16 @@ def _time_to_target(task: Task, trials: Sequence[Trial], level: float) -> TimeTo
     metric, varies = task.metric(task.target.metric), bool(task.varies)
     counted = [trial for trial in trials if trial.score(metric) is not None]
 
-    def spent(trial: Trial, moment: Callable[[Trial], float]) -> float:
-        return moment(trial) if trial.outcome(metric) == "ok" else math.inf
+    def by(trial: Trial, reach: Reach) -> float:
+        return reach.by if trial.outcome(metric) == "ok" else math.inf
 
-    steps = {t.seed: spent(t, lambda t: t.steps_to_target.by if t.steps_to_target else math.inf) for t in counted}
-    seconds = {t.seed: spent(t, lambda t: t.seconds_to_target.by if t.seconds_to_target else math.nan) for t in counted}
+    steps = {t.seed: by(t, t.steps_to_target or MISSED) for t in counted}
+    seconds = {t.seed: by(t, t.seconds_to_target) for t in counted if t.seconds_to_target is not None}
     return TimeToTarget(
         n=len(steps),
         reached=sum(step < math.inf for step in steps.values()),
         steps=interval(steps.values(), level, varies),
-        seconds=interval((s for s in seconds.values() if not math.isnan(s)), level),
+        seconds=interval(seconds.values(), level),
     )
 
 

@@ -70,7 +70,9 @@ class Task:
         """
         found = next((metric for metric in self.metrics if metric.name == name), None)
         if found is None:
-            raise KeyError(f'task "{self.label}" records no "{name}"; it records {", ".join(m.name for m in self.metrics)}')
+            raise KeyError(
+                f'task "{self.label}" records no "{name}"; it records {", ".join(m.name for m in self.metrics)}'
+            )
         return found
 
 
@@ -84,7 +86,8 @@ class Trial:
         reason: why, where the status is not ok.
         stale: answered by other code, libraries or data than the run planned.
         values: last recorded value of each metric, NaN and infinite allowed.
-        steps_to_target, seconds_to_target: when the target was first met, None where the task has no target.
+        steps_to_target: when the target was first met, None where the task has no target.
+        seconds_to_target: likewise in wall seconds, None also where they were measured on another machine.
         steps: last step that was evaluated.
         seconds: wall seconds of the method without evaluation, NaN where unknown or measured on another machine.
         cpu_seconds: process CPU seconds, NaN likewise.
@@ -120,7 +123,7 @@ class Trial:
         return "no value" if value is None else "ok" if math.isfinite(value) else "not finite"
 
     def score(self, metric: Metric) -> float | None:
-        """The value that counts: the worst there is for a trial that diverged or left no finite number, None for no result."""
+        """The value that counts: the worst if it diverged or ended without a finite number, None for no result."""
         outcome = self.outcome(metric)
         if outcome == "ok":
             return self.values[metric.name]
@@ -167,9 +170,10 @@ class Results:
                 yield run, task, run.cells(task)
 
     def table(self) -> pa.Table:
-        """Final values as an Arrow table, one row per run, task, method, seed and metric; `value` is null without result.
+        """Final values as an Arrow table, one row per run, task, method, seed and metric.
 
-        Columns: run, spec, task, method, seed (int64), metric, direction, unit, value (double), outcome, reason, stale,
+        Columns: run, spec, task, method, seed (int64), metric, direction, unit, value (double, as recorded, null where
+        nothing was), outcome, reason, stale,
         steps_to_target and seconds_to_target (double, infinite where missed, null without target), seconds,
         cpu_seconds (null where unknown), contended, peak_bytes, state_bytes, nfe, bits, trial.
         """

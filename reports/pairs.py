@@ -57,8 +57,8 @@ def paired(a: Mapping[int, float], b: Mapping[int, float], level: float = LEVEL,
 
     The estimate is Hodges and Lehmann's, not the median of the differences, because its interval is the set of shifts
     that the signed-rank test does not reject: estimate, interval and p belong together and do not contradict each other
-    on distinct values, and from 7 seeds on the interval is shorter than that of the sign test, which at 8 seeds is still
-    the whole range.  It asks that the differences lie evenly around their centre, as they do if the methods are equal.
+    on distinct values.  From 7 seeds on it is shorter than the interval of the sign test, which at 8 seeds is still the
+    whole range.  It asks that the differences lie evenly around their centre, as they do if the methods are equal.
 
     Two infinite values of the same sign (both diverged) count as equal; a single one makes the difference infinite.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-#: Characters that Markdown or HTML may take for markup inside a table cell.
-MARKUP = frozenset("\\`*[]<>|~$&{}")
+#: Characters that Markdown or HTML may take for markup inside a line.
+MARKUP = frozenset("\\`*|~$")
+ENTITIES = {"<": "&lt;", "&": "&amp;"}
+LINKS = ("](", "][", "]:")
 
 
 def plain(text: object) -> str:
@@ -15,18 +17,19 @@ def plain(text: object) -> str:
 
 
 def markdown(text: object) -> str:
-    """`plain` text that Markdown shows as it stands, also in a table cell; HTML tags stay text."""
+    """`plain` text that Markdown shows as it stands, also in a table cell; HTML and links stay text."""
     line = plain(text)
+    brackets = any(link in line for link in LINKS)
     return "".join(
-        f"&{ {'<': 'lt', '>': 'gt', '&': 'amp'}[c]};" if c in "<>&" else f"\\{c}" if c in MARKUP or _opens(line, i) else c
+        ENTITIES.get(c, f"\\{c}" if c in MARKUP or (brackets and c in "[]") or _opens(line, i) else c)
         for i, c in enumerate(line)
     )
 
 
 def _opens(line: str, i: int) -> bool:
-    """An underscore that could start or end emphasis: one that does not stand inside a word."""
+    """An underscore outside a word, which could open or close emphasis, or a `>` that begins a quotation."""
     inside = 0 < i < len(line) - 1 and line[i - 1].isalnum() and line[i + 1].isalnum()
-    return line[i] == "_" and not inside
+    return (line[i] == "_" and not inside) or (line[i] == ">" and i == 0)
 
 
 def cell(text: object) -> str:
@@ -36,7 +39,7 @@ def cell(text: object) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, without exponent between 1e-3 and 1e6: 0.0123, 12.3, 12300, 1.23e-05."""
+    """A number with so many significant digits, with exponent below 1e-3 and from 1e6 on: 0.0123, 12300, 1.23e-05."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if value == 0:
@@ -47,23 +50,27 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
 
 
-def aligned(values: Iterable[float], digits: int = 4) -> Callable[[float], str]:
-    """How to write the numbers of one column: the same decimals for all, so that digits stand under digits.
+def decimals(values: Iterable[float], digits: int = 4, extra: int = 0) -> int | None:
+    """Decimals that suit all numbers of one column, None where no fixed number does.
 
-    The largest value gets `digits` significant digits, more (at most four) where the values lie close together.  A
-    column that spans more than three orders of magnitude, or is tiny or huge, gets `digits` significant digits a value.
+    The largest value gets `digits` significant digits, up to `extra` more where the values lie close together.  There
+    is no fixed number if the smallest would keep fewer than two digits, or if all are tiny or huge.
     """
     finite = [v for v in values if math.isfinite(v)]
     sizes = [abs(v) for v in finite if v != 0]
-    if not sizes:
-        return lambda value: significant(value, digits)
-    if min(sizes) < 1e-3 * max(sizes) or max(sizes) < 1e-3 or max(sizes) >= 1e6:
-        return lambda value: significant(value, digits)
-    decimals = digits - 1 - math.floor(math.log10(max(sizes)))
+    if not sizes or min(sizes) < 10 ** (2 - digits) * max(sizes) or not 1e-3 <= max(sizes) < 1e6:
+        return None
+    places = digits - 1 - math.floor(math.log10(max(sizes)))
     spread = max(finite) - min(finite)
     if spread > 0:
-        decimals = max(decimals, min(decimals + 4, 1 - math.floor(math.log10(spread))))
-    places = max(0, decimals)
+        places = max(places, min(places + extra, 1 - math.floor(math.log10(spread))))
+    return max(0, places)
+
+
+def writer(places: int | None, digits: int = 4) -> Callable[[float], str]:
+    """How to write one number: with so many decimals, or with `digits` significant digits where `places` is None."""
+    if places is None:
+        return lambda value: significant(value, digits)
     return lambda value: f"{value:.{places}f}" if math.isfinite(value) else significant(value)
 
 
@@ -78,22 +85,15 @@ def short(count: float, digits: int = 3) -> str:
 
 def memory(size: float) -> str:
     """Bytes in binary units with three digits: 312 MiB."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size) < 1000 or unit == "GiB":
-            return f"{size:.3g} {unit}" if abs(size) < 999.5 else f"{size:.0f} {unit}"
-        size /= 1024
-    raise AssertionError("unreachable")
+    power = 0
+    while abs(size) >= 999.5 and power < 4:
+        size, power = size / 1024, power + 1
+    return f"{size:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
 
 
 def percent(share: float) -> str:
-    """A coverage with one decimal, cut and not rounded up, so that it never promises more than it holds: 96.8 %."""
-    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
-
-
-def pad(texts: Sequence[str]) -> list[str]:
-    """The texts filled with spaces on the left to equal width."""
-    width = max(map(len, texts), default=0)
-    return [text.rjust(width) for text in texts]
+    """A share with one decimal: 96.9 %."""
+    return f"{100 * share:.1f} %"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -26,6 +26,12 @@ def info_of(component: Component) -> ComponentInfo:
     return info
 
 
+def task_info_of(task: Callable[..., None]) -> TaskInfo:
+    """What `@task` was told about it."""
+    info: TaskInfo = task.__task__  # type: ignore[attr-defined]
+    return info
+
+
 def bound(component: Component, **params: Any) -> Callable[..., Any]:
     """The component holding its validated Params, as a task meets it in `method[slot]`."""
     return functools.partial(component, info_of(component).params(**params))
@@ -59,7 +65,7 @@ def run_task(
 
     Args:
         task: a function decorated with `@task`.
-        components: what fills the slots of the method: `{"init": orthogonal}` or `{"init": (orthogonal, {"gain": 2.0})}`.
+        components: what fills the method's slots: `{"init": orthogonal}` or `{"init": (orthogonal, {"gain": 2.0})}`.
         seed: the trial's seed.
         known: components that may be named by the task's baselines (for slots left empty) or by a `ComponentRef`.
         budget: limits that replace the task's default ones.
@@ -69,7 +75,7 @@ def run_task(
     Raises:
         KeyError: a baseline is not among `known`.
     """
-    info: TaskInfo = task.__task__  # type: ignore[attr-defined]
+    info = task_info_of(task)
     shelf = _shelf(known)
     method: dict[str, Callable[..., Any]] = {}
     for slot, choice in (components or {}).items():
@@ -117,5 +123,3 @@ def _resolve(
 def _as_field(value: Any) -> Any:
     """Declarations hold tuples as they are in Python, catalogue data as lists: Params want tuples."""
     return tuple(value) if isinstance(value, list) else value
-
-

@@ -25,7 +25,7 @@ from harness.engines.recorder import Job, RunInfo, failure_record
 from harness.engines.worker import Finished, WorkerConfig, read_capture, run_job, start_worker
 
 if TYPE_CHECKING:
-    from registry import LogWriter
+    from registry.log import Durability, LogWriter
 
 MEMORY_INTERVAL = 0.2
 
@@ -41,7 +41,7 @@ def run_jobs(
     writer: LogWriter,
     workers: int,
     memory_limit: int,
-    durability: str = "batch",
+    durability: Durability = "batch",
 ) -> Iterator[Finished]:
     """Run all jobs and yield each as it ends.
 

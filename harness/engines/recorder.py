@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from harness.keys import Fingerprint
     from harness.loop.trial import Outcome
     from harness.plan import Plan
+    from registry import Missing
 
 LOG_BYTES = 64 * 1024
 
@@ -57,7 +58,9 @@ def trial_record(
     }
 
 
-def failure_record(job: Job, info: RunInfo, status: str, reason: str, started: float, seconds: float, log: str) -> dict[str, Any]:
+def failure_record(
+    job: Job, info: RunInfo, status: str, reason: str, started: float, seconds: float, log: str
+) -> dict[str, Any]:
     """The record of a trial whose worker is gone: what the driver knows about it."""
     return {
         **_head(job, info, started, log),
@@ -76,7 +79,24 @@ def failure_record(job: Job, info: RunInfo, status: str, reason: str, started: f
     }
 
 
-def run_record(plan: Plan, info: RunInfo, started: float, argv: list[str], commit: str, to_run: frozenset[str]) -> dict[str, Any]:
+def lost_record(planned: Missing, environment: Mapping[str, str | int], now: float) -> dict[str, Any]:
+    """The record of a trial whose run ended before it did."""
+    return {
+        "kind": "trial",
+        "schema": 1,
+        "trial": planned.trial,
+        "fingerprint": planned.fingerprint or "0" * 32,
+        "identity": {},
+        "machine": planned.machine,
+        "environment": dict(environment),
+        "run": planned.run,
+        "started": now,
+        "status": "lost",
+        "reason": "the run ended before this trial did",
+    }
+
+
+def run_record(plan: Plan, info: RunInfo, started: float, argv: list[str], commit: str) -> dict[str, Any]:
     """What was planned: enough for reports to judge the run from the registry alone."""
     spec = plan.spec
     return {
@@ -93,7 +113,13 @@ def run_record(plan: Plan, info: RunInfo, started: float, argv: list[str], commi
         "environment": dict(info.environment),
         "machine": info.machine,
         "plan": [
-            {"trial": row.trial, "method": row.method, "task": row.task, "seed": row.seed, "cached": row.trial not in to_run}
+            {
+                "trial": row.trial,
+                "method": row.method,
+                "task": row.task,
+                "seed": row.seed,
+                "fingerprint": plan.trials[row.trial].fingerprint.id,
+            }
             for row in plan.rows
         ],
         "tasks": dict(plan.tasks),

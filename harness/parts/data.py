@@ -115,7 +115,7 @@ def split(n: int, sizes: Sequence[int], generator: torch.Generator) -> list[Tens
 
     if sum(sizes) > n:
         raise ValueError(f"cannot draw {sum(sizes)} of {n} examples without replacement")
-    return list(torch.randperm(n, generator=generator)[: sum(sizes)].split(list(sizes)))
+    return list(torch.split(torch.randperm(n, generator=generator)[: sum(sizes)], list(sizes)))
 
 
 def standardised(x: Tensor, train: Tensor) -> Tensor:

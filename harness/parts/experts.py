@@ -85,8 +85,8 @@ def _train(
     optimizer = torch.optim.Adam(parameters, lr=lr)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
-        for batch in torch.randperm(len(x), generator=generator).split(BATCH):
+        for batch in torch.split(torch.randperm(len(x), generator=generator), BATCH):
             loss = functional.cross_entropy(model(x[batch].flatten(1)), y[batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -18,7 +19,7 @@ def mlp(widths: Sequence[int], *, batch_norm: bool = False) -> nn.Sequential:
     global generator until an init sets them.
     """
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths[:-2], widths[1:-1], strict=True):
+    for inputs, outputs in pairwise(widths[:-1]):
         layers.append(nn.Linear(inputs, outputs, bias=not batch_norm))
         if batch_norm:
             layers.append(nn.BatchNorm1d(outputs))

@@ -13,7 +13,8 @@ from harness.protocols.context import TrialContext
 def unit_directions(draws: int, dim: int, generator: torch.Generator) -> Tensor:
     """(draws, dim) float64 directions, uniform on the unit sphere."""
     normal = torch.randn(draws, dim, generator=generator, dtype=torch.float64)
-    return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+    lengths: Tensor = torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+    return normal / lengths
 
 
 def projected_distances(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:

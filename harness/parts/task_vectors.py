@@ -101,12 +101,3 @@ def carried_over(
                     )
             carried[name] = first[name].clone()
     return carried
-
-
-def rescaled(base: StateDict, merged: StateDict, scale: float, names: Iterable[str]) -> dict[str, Tensor]:
-    """base + scale * (merged - base) for `names`, the other tensors of `merged` as they are."""
-    moved = {
-        name: base[name].to(accumulator(base[name].dtype)).lerp(merged[name].to(accumulator(base[name].dtype)), scale)
-        for name in names
-    }
-    return {name: moved[name].to(t.dtype) if name in moved else t for name, t in merged.items()}

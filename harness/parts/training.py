@@ -85,7 +85,7 @@ class Learner:
 
 
 def make_learner(model: nn.Sequential, n_classes: int, method: Method, ctx: TrialContext, stream: int = 0) -> Learner:
-    """Move `model` to the trial's device and precision, initialise it, and give it the method's optimizer and objective.
+    """Put `model` on the trial's device, initialise it, and give it the method's optimizer and objective.
 
     `stream` tells the models of one trial apart: each has its own initial weights.
     """
@@ -130,7 +130,7 @@ def train(
 
 
 def progress_of(ctx: TrialContext, step: int) -> float:
-    """Fraction of the budget spent, in [0, 1]: of its steps where it limits them, else of the limit nearest to its end."""
+    """Spent fraction of the budget, in [0, 1]: of its steps if those are limited, else of its most spent limit."""
     budget = ctx.budget
     if budget.steps is not None:
         return min(1.0, step / budget.steps)

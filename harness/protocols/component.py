@@ -9,7 +9,7 @@ Rules the reader relies on:
 - a Params class derives directly from `Params`; each field is `name: type = param(default, help=..., ...)`;
 - types are `float`, `int`, `bool`, `str`, `Literal[...]`, `tuple[float, float]` (any fixed length, `float` or `int`),
   `ComponentRef`, and each of these `| None`;
-- arguments of `param`, `component` and `task` are literals (or `Metric(...)`, `Target(...)`, `LessThan(...)` of literals).
+- arguments of `param`, `component` and `task` are literals, or `Metric(...)`, `Target(...)`, `LessThan(...)` of them.
 """
 
 from __future__ import annotations
@@ -237,7 +237,9 @@ def task(
         data: names of the data sets it reads (`harness/parts/data.py`).
         target: the declared target of its cost-to-target.
     """
-    info = TaskInfo(key, version, protocols, judges, baselines, metrics, varies, budget, seconds, source, params, data, target)
+    info = TaskInfo(
+        key, version, protocols, judges, baselines, metrics, varies, budget, seconds, source, params, data, target
+    )
     return _attach("__task__", info)
 
 

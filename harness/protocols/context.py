@@ -122,9 +122,7 @@ class TrialContext:
 
     def record(self, metric: str, value: float, step: int = 0) -> None:
         """Record a metric declared by the task, with steps, seconds, NFE and bits spent so far."""
-        self.points.append(
-            Point(metric, float(value), step, self.seconds, self.counters["nfe"], self.counters["bits"])
-        )
+        self.points.append(Point(metric, float(value), step, self.seconds, self.counters["nfe"], self.counters["bits"]))
 
     def out_of_budget(self, step: int) -> bool:
         """True once a limit of the budget is reached."""
@@ -136,7 +134,9 @@ class TrialContext:
         )
         return any(limit is not None and spent >= limit for limit, spent in limits)
 
-    def artefact(self, name: str, recipe: Callable[..., Mapping[str, torch.Tensor]], params: Mapping[str, Any], seed: int) -> Mapping[str, torch.Tensor]:
+    def artefact(
+        self, name: str, recipe: Callable[..., Mapping[str, torch.Tensor]], params: Mapping[str, Any], seed: int
+    ) -> Mapping[str, torch.Tensor]:
         """Tensors of a shared artefact, built once by `recipe(**params, seed=seed)`; the cost is not the method's."""
         if self._artefacts is None:
             return recipe(**params, seed=seed)

@@ -50,7 +50,7 @@ class MergeResult:
 class Merger(Protocol):
     """Protocol "state-dict": merge K >= 1 experts fine-tuned from one base.
 
-    `base` is None only for tasks that have none; a component with the flag "needs_base" never meets such a task.
+    `base` is None where a task has none; a component that cannot do without has the flag "needs_base".
     """
 
     def __call__(

@@ -7,8 +7,10 @@ test, pixels in [0, 1], batches of 64 without the incomplete last one, 16 steps 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from harness.parts.batches import EpochOrder, batches
 from harness.parts.data import DATASETS, split
@@ -41,7 +43,7 @@ class BnMlpDigitsParams(Params):
     ),
     varies=("data", "init"),
     budget={"steps": 640},
-    seconds=1.0,
+    seconds=0.8,
     source="digits: UCI Optical Recognition of Handwritten Digits, CC BY 4.0",
     params=BnMlpDigitsParams,
     data=("digits",),
@@ -50,8 +52,8 @@ class BnMlpDigitsParams(Params):
 def bn_mlp_digits(params: BnMlpDigitsParams, method: Method, ctx: TrialContext) -> None:
     """How fast does an optimizer train a batch-normalised network?
 
-    Test accuracy ranks; validation accuracy is for tuning and for the target.  Both are taken after every epoch whatever the
-    trial's cadence, so that the step at which a target was reached does not depend on it.
+    Test accuracy ranks; validation accuracy is for tuning and for the target.  Both are taken after every epoch,
+    whatever the trial's cadence, so that the step at which a target was reached does not depend on it.
     """
     images = DATASETS["digits"].load()
     x, y = images.inputs(ctx.dtype).to(ctx.device), images.labels.to(ctx.device)
@@ -67,18 +69,18 @@ def bn_mlp_digits(params: BnMlpDigitsParams, method: Method, ctx: TrialContext) 
         ctx.record("train_loss", finite(loss, "train_loss", step), step)
         for name, part in (("val_accuracy", val_part), ("test_accuracy", test_part)):
             ctx.record(name, scores(learner.model, x[part], y[part])[1], step)
-        ctx.record("weight_norm_growth", (scale_invariant_norm(learner.model) / initial_norm).item(), step)
+        ctx.record("weight_norm_growth", scale_invariant_norm(learner.model) / initial_norm, step)
 
     epoch = len(train_part) // params.batch_size
     train(learner, batches(x, y, order, params.batch_size), evaluate, ctx, every=epoch)
 
 
-def scale_invariant_norm(model: nn.Module) -> Tensor:
+def scale_invariant_norm(model: nn.Module) -> float:
     """Euclidean norm of all linear weights that batch normalisation follows, taken together."""
     layers = list(model.children())
     weights = [
         layer.weight.detach()
-        for layer, following in zip(layers[:-1], layers[1:], strict=True)
+        for layer, following in pairwise(layers)
         if isinstance(layer, nn.Linear) and isinstance(following, nn.BatchNorm1d)
     ]
-    return torch.cat([weight.flatten() for weight in weights]).norm()
+    return torch.cat([weight.flatten() for weight in weights]).square().sum().sqrt().item()

@@ -48,7 +48,7 @@ class DataValueParams(Params):
     ),
     varies=("data", "init"),
     budget={"steps": 1000},
-    seconds=1.0,
+    seconds=0.6,
     source="digits: UCI, CC BY 4.0; mnist5k: MNIST, CC BY-SA 3.0",
     params=DataValueParams,
     data=("digits", "mnist5k"),
@@ -81,7 +81,8 @@ def data_value(params: DataValueParams, method: Method, ctx: TrialContext) -> No
 
     def batch(step: int) -> Batch:
         index, weight = chosen.batch(step, BATCH_SIZE)
-        return Batch(x_train[index], y_train[index], index, weight)
+        index = index.to(x.device)
+        return Batch(x_train[index], y_train[index], index, None if weight is None else weight.to(x.device))
 
     def evaluate(step: int) -> None:
         ctx.record("train_loss", finite(scores(learner.model, x_train, y_train)[0], "train_loss", step), step)

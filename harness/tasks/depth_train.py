@@ -36,7 +36,7 @@ class DepthTrainParams(Params):
     ),
     varies=("data", "init"),
     budget={"steps": 300},
-    seconds=1.0,
+    seconds=0.8,
     source="digits: UCI Optical Recognition of Handwritten Digits, CC BY 4.0",
     params=DepthTrainParams,
     data=("digits",),

@@ -22,7 +22,9 @@ TRANSITION = ((0.8, 0.15, 0.05), (0.1, 0.7, 0.2), (0.25, 0.05, 0.7))
 
 
 class SeqMarkovParams(Params):
-    length: int = param(4, ge=1, le=8, help="positions L of a sequence; all 3**L sequences are enumerated", unit="tokens")
+    length: int = param(
+        4, ge=1, le=8, help="positions L of a sequence; all 3**L sequences are enumerated", unit="tokens"
+    )
     samples: int = param(100_000, ge=1000, help="sequences drawn", unit="sequences")
 
 
@@ -41,7 +43,7 @@ class SeqMarkovParams(Params):
     ),
     varies=(),
     budget={},
-    seconds=0.5,
+    seconds=0.6,
     source="generated; exact by enumeration",
     params=SeqMarkovParams,
 )

@@ -81,5 +81,5 @@ def test_an_unknown_name_gets_the_nearest_one() -> None:
 
 
 def test_a_plugin_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="absent.py:1: cannot be read"):
+    with pytest.raises(CatalogueError, match=r"absent\.py:1: cannot be read"):
         load_catalogue([tmp_path / "absent.py"])

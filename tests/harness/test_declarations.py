@@ -56,7 +56,8 @@ def test_every_part_of_a_declaration_is_read(tmp_path: Path) -> None:
         "name": "base", "type": "component", "optional": False, "unit": "1", "slot": "optimizer",
         "help": "what is wrapped", "required": True,
     }  # fmt: skip
-    assert (decay["default"], decay["ge"], decay["lt"], decay["unit"], decay["required"]) == (-1.5, -2, 1, "1/step", False)
+    assert (decay["default"], decay["ge"], decay["lt"], decay["unit"]) == (-1.5, -2, 1, "1/step")
+    assert not decay["required"]
     assert (betas["type"], betas["items"], betas["default"]) == ("tuple", ["float", "float"], [0.9, 0.99])
     assert (mode["type"], mode["choices"], mode["optional"], mode["default"]) == ("choice", ["a", "b"], True, None)
     assert late["added"] == "2026.12"
@@ -77,7 +78,7 @@ def test_every_part_of_a_declaration_is_read(tmp_path: Path) -> None:
 )
 def test_what_is_not_plain_data_is_told_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in FILE
-    with pytest.raises(DeclarationError, match="wrap.py:") as caught:
+    with pytest.raises(DeclarationError, match=r"wrap\.py:") as caught:
         read_declarations(write(tmp_path, FILE.replace(old, new, 1)), "plugin")
     assert message in str(caught.value)
 

@@ -16,7 +16,10 @@ def context(weights=None, statistics=()):
 
 def experts_of(count, seed=0, dtype=torch.float32):
     generator = torch.Generator().manual_seed(seed)
-    return [{"b": torch.randn(5, generator=generator).to(dtype), "a": torch.randn(3, 4, generator=generator).to(dtype)} for _ in range(count)]
+    return [
+        {"b": torch.randn(5, generator=generator).to(dtype), "a": torch.randn(3, 4, generator=generator).to(dtype)}
+        for _ in range(count)
+    ]
 
 
 @given(st.integers(1, 9), st.integers(0, 2**31), st.sampled_from([torch.float16, torch.bfloat16, torch.float32]))
@@ -56,7 +59,10 @@ def test_same_as_torch_averaged_model():
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [((1.0, -1.0), "the weights of the experts sum to 0: they cannot be normalised"), ((1.0,), "1 weights for 2 experts: give one per expert")],
+    [
+        ((1.0, -1.0), "the weights of the experts sum to 0: they cannot be normalised"),
+        ((1.0,), "1 weights for 2 experts: give one per expert"),
+    ],
 )
 def test_impossible_weights_are_refused(weights, message):
     with pytest.raises(ValueError, match=message):
@@ -68,5 +74,7 @@ def test_same_as_mergekit_linear():
     api = pytest.importorskip("mergekit.merge_methods.api")
     experts, weights = experts_of(3, dtype=torch.float32), (0.5, 1.0, 2.0)
     merged = average(AverageParams(), None, experts, context(weights=weights)).state["a"]
-    oracle = api.merge_tensors([e["a"] for e in experts], "linear", parameters={"weight": list(weights), "normalize": True})
+    oracle = api.merge_tensors(
+        [e["a"] for e in experts], "linear", parameters={"weight": list(weights), "normalize": True}
+    )
     torch.testing.assert_close(merged, oracle, rtol=0, atol=1e-6)

@@ -45,10 +45,11 @@ def by_sorting(deltas, keep, merge_func, zero_sign):
     draw = 1 if zero_sign == "positive" else (1 if signs.sum() > 0 else -1)
     merged = np.zeros(deltas.shape[1])
     for p in range(deltas.shape[1]):
-        sign = signs[p] if signs[p] else draw
+        sign = signs[p] or draw
         chosen = [value for value in trimmed[:, p] if value * sign > 0]
         if chosen:
-            merged[p] = {"mean": np.mean, "sum": np.sum, "max": lambda v: sign * max(map(abs, v))}[merge_func](chosen)
+            largest = max(chosen, key=abs)
+            merged[p] = {"mean": np.mean(chosen), "sum": np.sum(chosen), "max": largest}[merge_func]
     return merged
 
 
@@ -99,11 +100,13 @@ def test_entries_that_tie_with_the_last_kept_one_are_kept():
 
 def cancelling(majority):
     """Entry 0 cancels exactly; entries 1.. decide the majority."""
-    values = [[1.0] + majority, [-1.0] + majority]
+    values = [[1.0, *majority], [-1.0, *majority]]
     return {"w": torch.zeros(1 + len(majority))}, [{"w": torch.tensor(v)} for v in values]
 
 
-@pytest.mark.parametrize(("majority", "expected"), [([2.0, 3.0, -4.0], 1.0), ([2.0, -3.0, -4.0], -1.0), ([2.0, -3.0], -1.0)])
+@pytest.mark.parametrize(
+    ("majority", "expected"), [([2.0, 3.0, -4.0], 1.0), ([2.0, -3.0, -4.0], -1.0), ([2.0, -3.0], -1.0)]
+)
 def test_exact_cancellation_follows_the_majority_and_a_drawn_majority_takes_the_negatives(majority, expected):
     base, experts = cancelling(majority)
     assert ties(TiesParams(density=1.0), base, experts, context()).state["w"].tolist() == [expected, *majority]
@@ -174,7 +177,9 @@ def test_differences_of_half_precision_weights_keep_their_bits():
 
 def test_statistics_are_averaged_and_never_voted_on():
     base = {"w": torch.zeros(4), "running_var": torch.ones(2), "seen": torch.tensor(3)}
-    experts = [{"w": torch.ones(4), "running_var": torch.full((2,), v), "seen": torch.tensor(9)} for v in (100.0, 300.0)]
+    experts = [
+        {"w": torch.ones(4), "running_var": torch.full((2,), v), "seen": torch.tensor(9)} for v in (100.0, 300.0)
+    ]
     merged = ties(TiesParams(density=0.5), base, experts, context(["running_var"])).state
     assert merged["running_var"].tolist() == [200.0, 200.0]
     assert merged["seen"].item() == 9

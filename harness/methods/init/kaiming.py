@@ -19,7 +19,9 @@ from harness.protocols.init import InitContext, InitResult
 class KaimingParams(Params):
     mode: Literal["fan_in", "fan_out"] = param("fan_in", help="which direction keeps its variance: forward or backward")
     distribution: Literal["normal", "uniform"] = param("normal", help="law of the weights")
-    gain: float | None = param(None, gt=0, help="scale; by default the gain of the layer's activation (sqrt 2 for ReLU)")
+    gain: float | None = param(
+        None, gt=0, help="scale; by default the gain of the layer's activation (sqrt 2 for ReLU)"
+    )
 
 
 @component(slot="init", key="kaiming", protocol="weight", version=1, paper="arXiv:1502.01852", params=KaimingParams)

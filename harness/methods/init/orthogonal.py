@@ -16,7 +16,9 @@ from harness.protocols.init import InitContext, InitResult
 
 
 class OrthogonalParams(Params):
-    gain: float | None = param(None, gt=0, help="scale; by default the gain of the layer's activation (sqrt 2 for ReLU)")
+    gain: float | None = param(
+        None, gt=0, help="scale; by default the gain of the layer's activation (sqrt 2 for ReLU)"
+    )
 
 
 @component(
@@ -28,7 +30,9 @@ def orthogonal(params: OrthogonalParams, model: nn.Module, ctx: InitContext) -> 
     for name, layer in weighted_layers(model):
         gain = params.gain if params.gain is not None else gain_of(name, ctx)
         rows, columns = layer.weight.shape[0], layer.weight[0].numel()
-        gaussian = torch.empty(rows, columns, dtype=layer.weight.dtype).normal_(generator=ctx.generator(f"{name}.weight"))
+        gaussian = torch.empty(rows, columns, dtype=layer.weight.dtype).normal_(
+            generator=ctx.generator(f"{name}.weight")
+        )
         q = orthonormal_columns(gaussian) if rows >= columns else orthonormal_columns(gaussian.T).T
         layer.weight.copy_(gain * q.reshape(layer.weight.shape))
         if layer.bias is not None:
@@ -39,4 +43,4 @@ def orthogonal(params: OrthogonalParams, model: nn.Module, ctx: InitContext) -> 
 def orthonormal_columns(gaussian: Tensor) -> Tensor:
     """Q of the QR decomposition with a positive diagonal of R: uniform (Haar) where the argument is Gaussian."""
     q, r = torch.linalg.qr(gaussian)
-    return q * torch.where(r.diagonal() < 0, -1.0, 1.0)
+    return torch.where(r.diagonal() < 0, -q, q)

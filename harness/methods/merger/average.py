@@ -1,4 +1,4 @@
-"""Weight averaging (uniform soup): Wortsman et al., "Model soups", ICML 2022, arXiv:2203.05482, recipe "uniform".
+"""Weight averaging: the uniform soup of Wortsman et al., "Model soups", ICML 2022, arXiv:2203.05482, section 2.
 
 theta* = sum_k w_k theta_k / sum_k w_k, with w_k = 1 unless the task weights its experts.
 """

@@ -1,5 +1,4 @@
-"""TIES-Merging: Yadav, Tam, Choshen, Raffel, Bansal, "TIES-Merging: Resolving Interference When Merging Models",
-NeurIPS 2023, arXiv:2306.01708, algorithm 1.
+"""TIES-Merging: Yadav et al., "Resolving Interference When Merging Models", NeurIPS 2023, arXiv:2306.01708, alg. 1.
 
 Trim each task vector t_k = theta_k - theta_0 to its largest magnitudes; elect the sign s = sign(sum_k t_k) of each
 entry; tau = mean of the t_k that carry the elected sign; theta* = theta_0 + lambda * tau.

@@ -26,9 +26,7 @@ class AdamWParams(Params):
     weight_decay: float = param(0.01, ge=0, help="share of the weights that decays per unit of learning rate and step")
 
 
-@component(
-    slot="optimizer", key="adamw", protocol="gradient", version=1, paper="arXiv:1711.05101", params=AdamWParams
-)
+@component(slot="optimizer", key="adamw", protocol="gradient", version=1, paper="arXiv:1711.05101", params=AdamWParams)
 def adamw(params: AdamWParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
     """Divide a running mean of gradients by the root of their running mean square; decay the weights beside it."""
     return AdamW(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps)
@@ -55,7 +53,7 @@ class AdamW(torch.optim.Optimizer):
 
     def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
         state = self.state[w]
-        if not state:
+        if "m" not in state:
             state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
         state["t"] += 1
         t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]

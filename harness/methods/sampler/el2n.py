@@ -20,7 +20,9 @@ from harness.protocols.sampler import Pool
 class EL2NParams(Params):
     runs: int = param(10, ge=1, help="models the score is averaged over")
     epochs: int = param(3, ge=1, help="training of each of them before it scores", unit="epochs")
-    offset: float = param(0.0, ge=0, lt=1, help="share of all examples, those with the highest scores, that is left out")
+    offset: float = param(
+        0.0, ge=0, lt=1, help="share of all examples, those with the highest scores, that is left out"
+    )
 
 
 @component(slot="sampler", key="el2n", protocol="data", version=1, paper="arXiv:2107.07075", params=EL2NParams)
@@ -44,8 +46,8 @@ class EL2N:
 
 def el2n(logits: Tensor, y: Tensor) -> Tensor:
     """(n, C) logits and (n,) labels -> (n,) distances between predicted and given label in probability space."""
-    error = logits.softmax(1) - F.one_hot(y, logits.shape[1])
-    return error.norm(dim=1)
+    error: Tensor = logits.softmax(1) - F.one_hot(y, logits.shape[1])
+    return error.square().sum(1).sqrt()
 
 
 def hardest(score: Tensor, keep: int, offset: float) -> Tensor:

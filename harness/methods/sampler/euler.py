@@ -21,7 +21,9 @@ from harness.protocols.sampler import Denoiser
 class EulerParams(Params):
     s_churn: float = param(0.0, ge=0, help="noise put back over all steps; 0 follows the deterministic flow")
     s_min: float = param(0.0, ge=0, help="smallest sigma at which noise is put back", unit="data scale")
-    s_max: float | None = param(None, gt=0, help="largest sigma at which noise is put back; none: no limit", unit="data scale")
+    s_max: float | None = param(
+        None, gt=0, help="largest sigma at which noise is put back; none: no limit", unit="data scale"
+    )
     s_noise: float = param(1.0, gt=0, help="scale of the noise put back")
 
 

@@ -1,11 +1,13 @@
-"""Ancestral sampling of a masked diffusion model: Sahoo et al., "Simple and Effective Masked Diffusion Language Models",
-NeurIPS 2024, arXiv:2406.07524, section 3; the Euler rule: Ou et al., arXiv:2406.03736.
+"""Ancestral sampling of a masked diffusion model: Sahoo et al., NeurIPS 2024, arXiv:2406.07524, section 3.
+
+The Euler rule and the geometric schedule: Ou et al., arXiv:2406.03736.
 
 At t_j = 1 - j / N a token is unmasked with probability alpha(t_j).  From t to s = t - 1 / N each masked position,
 independently of the others, is drawn from its conditional with probability
     r = (alpha(s) - alpha(t)) / (1 - alpha(t))      (tweedie: the exact posterior of the noise process)
     r = -alpha'(t) / N / (1 - alpha(t)), at most 1  (euler: one Euler step of the reverse process)
-and r = 1 in the last step, where tokens are drawn, never taken by argmax.
+and r = 1 in the last step, where tokens are drawn, never taken by argmax.  All positions are masked at the start,
+also where the schedule ends above alpha(1) = 0 (geometric, with alpha(1) = exp(-sigma_max)).
 
 For linear alpha both rules give r = 1 / (N - j); so does log-linear noise, alpha = 1 - (1 - eps) t, for every eps.
 Tokens unmasked in one step are drawn independently, hence the law is wrong by O(1/N) even with exact conditionals.
@@ -29,7 +31,9 @@ from harness.protocols.sampler import DiscreteModel
 class MdmAncestralParams(Params):
     num_inference_steps: int = param(8, ge=1, help="steps N, one evaluation of the model each", unit="steps")
     rule: Literal["tweedie", "euler"] = param("tweedie", help="how the unmask probability follows from the schedule")
-    schedule: Literal["linear", "geometric"] = param("linear", help="linear alpha = 1 - t, or geometric noise exp(-alpha)")
+    schedule: Literal["linear", "geometric"] = param(
+        "linear", help="alpha = 1 - t, or exp(-noise) with geometric noise"
+    )
     sigma_min: float = param(1e-3, gt=0, help="geometric schedule: total noise at t = 0")
     sigma_max: float = param(1.0, gt=0, help="geometric schedule: total noise at t = 1")
 
@@ -50,6 +54,7 @@ class MdmAncestral:
         self.unmask_probabilities = unmask_probabilities(params)
 
     def sample(self, model: DiscreteModel, n: int, ctx: TrialContext) -> Tensor:
+        """(n, L) int64 sequences after N evaluations of the model on all n."""
         x = torch.full((n, model.length), model.mask)
         for step, r in enumerate(self.unmask_probabilities):
             chosen = torch.rand(x.shape, generator=ctx.rng("unmask", step), dtype=torch.float64) < r
@@ -58,6 +63,7 @@ class MdmAncestral:
         return x
 
     def law(self, model: DiscreteModel) -> Tensor:
+        """float64 probabilities of all V**L sequences, first position slowest; time O(N (2V + 1)^L)."""
         return unmasking_law(model, self.unmask_probabilities)
 
 

@@ -1,5 +1,6 @@
-"""Monte-Carlo sliced Wasserstein distance: Bonneel, Rabin, Peyre, Pfister, "Sliced and Radon Wasserstein Barycenters of
-Measures", J. Math. Imaging Vis. 51, 2015, doi:10.1007/s10851-014-0506-3.
+"""Monte-Carlo sliced Wasserstein distance: Bonneel, Rabin, Peyre, Pfister, doi:10.1007/s10851-014-0506-3.
+
+"Sliced and Radon Wasserstein Barycenters of Measures", Journal of Mathematical Imaging and Vision 51, 2015.
 
 SW_2^2(x, y) ~ mean over L directions theta, uniform on the sphere, of mean_i (sort(x theta)_i - sort(y theta)_i)^2.
 """

@@ -1,0 +1,51 @@
+"""Wheel build: put what is read from these sources into the wheel, as harness/catalogue.json and specs/spec.schema.json.
+
+`harness.catalog` finds the first and, as long as no source file was touched, neither scans nor writes a cache; editors
+find the second by the first line of each shipped spec.  An editable install gets neither: its sources change, and
+stale files beside them would only be in the way.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+#: `file` is made relative, so that no path of the building machine is shipped; `load_catalogue` sets it anew.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from harness.catalog import HARNESS, all_entries, scan, source_hash
+from specs import json_schema
+
+catalogue, folder = scan(), Path(sys.argv[1])
+for entry in all_entries(catalogue):
+    entry["file"] = Path(entry["file"]).relative_to(HARNESS.parent).as_posix()
+content = {"source": source_hash(), "catalogue": catalogue}
+folder.joinpath("catalogue.json").write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+folder.joinpath("spec.schema.json").write_text(json.dumps(json_schema(catalogue), indent=1), encoding="utf-8")
+"""
+PLACES = {"catalogue.json": "harness/catalogue.json", "spec.schema.json": "specs/spec.schema.json"}
+
+
+class CatalogueHook(BuildHookInterface[Any]):
+    """Writes both outside the tree while a wheel is built, and takes them away again."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":
+            return
+        self._scratch = tempfile.TemporaryDirectory()
+        # A process of its own: it reads the tree that is built, whatever `harness` this one may have imported.
+        environment = {**os.environ, "PYTHONPATH": self.root, "PYTHONDONTWRITEBYTECODE": "1"}
+        subprocess.run([sys.executable, "-c", PROGRAM, self._scratch.name], env=environment, check=True)
+        for file, place in PLACES.items():
+            build_data["force_include"][str(Path(self._scratch.name, file))] = place
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        if version != "editable":
+            self._scratch.cleanup()

@@ -1,0 +1,99 @@
+"""Find the components of a trial in this process, and hash the sources they were imported from.
+
+A process keeps what it imported, so a module's hash is taken once, before its first import: what is reported as
+fingerprint is the code that runs, not what lies on disk later.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.keys import Fingerprint, Sources, library_versions
+
+if TYPE_CHECKING:
+    from harness.artefacts import ArtefactStore
+    from harness.loop.trial import Request
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The task, the components by "slot:name", and {module: hash} of all code they can reach."""
+
+    task: Callable[..., None]
+    components: Mapping[str, Callable[..., Any]]
+    modules: Mapping[str, str]
+
+
+class Loader:
+    """Imports and remembers components."""
+
+    def __init__(self) -> None:
+        self._sources = Sources()
+        self._sources.closure([])
+        self._objects: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._closures: dict[tuple[str, ...], Mapping[str, str]] = {}
+
+    def load(self, payload: Mapping[str, Any]) -> Loaded:
+        """What a plan's payload names; imports what is new."""
+        places = {"task": payload["task"], **payload["components"]}
+        for place in places.values():
+            if not place["module"].startswith("harness."):
+                self._sources.plugins[place["module"]] = Path(place["file"])
+        roots = tuple(payload["roots"])
+        if roots not in self._closures:
+            self._closures[roots] = self._sources.closure(roots)
+        objects = {name: self._object(place) for name, place in places.items()}
+        return Loaded(objects.pop("task"), objects, self._closures[roots])
+
+    def recipe_hash(self, recipe: Callable[..., Any]) -> str:
+        """Hash of all code an artefact's recipe can reach."""
+        return Fingerprint(self._sources.closure([recipe.__module__]), library_versions(), {}).id
+
+    def _object(self, place: Mapping[str, str]) -> Callable[..., Any]:
+        key = place["module"], place["attr"]
+        if key not in self._objects:
+            module = sys.modules.get(place["module"]) or import_source(place["module"], Path(place["file"]))
+            self._objects[key] = getattr(module, place["attr"])
+        return self._objects[key]
+
+
+def make_request(
+    identity: Mapping[str, Any], payload: Mapping[str, Any], loaded: Loaded, artefacts: ArtefactStore
+) -> Request:
+    """What the loop needs to run the trial with this identity."""
+    from harness.loop.trial import Request
+
+    return Request(
+        task=loaded.task,
+        task_params=payload["task"]["params"],
+        slots=payload["slots"],
+        components=loaded.components,
+        seed=identity["seed"],
+        budget=identity["budget"],
+        dtype=identity["dtype"],
+        cadence=identity["cadence"],
+        artefacts=artefacts.get,
+    )
+
+
+def import_source(module: str, file: Path) -> Any:
+    """Import a module of the project or of an installed package by name, a plugin file by its path."""
+    if importlib.util.find_spec(module.partition(".")[0]) is not None:
+        return importlib.import_module(module)
+    spec = importlib.util.spec_from_file_location(module, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} cannot be imported")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[module] = loaded
+    try:
+        spec.loader.exec_module(loaded)
+    except BaseException:
+        del sys.modules[module]
+        raise
+    return loaded

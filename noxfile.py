@@ -1,0 +1,98 @@
+"""Every chore as one command: `python -m nox -s quickstart`, `tests`, `lint`, `types`, `full`, `figures`.
+
+Each session makes its own environment from constraints.txt and keeps it in .nox, so a second run starts at once.
+What follows `--` goes on to the program: `python -m nox -s tests -- tests/specs -x`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import nox
+
+nox.options.sessions = ["tests"]
+nox.options.reuse_venv = "yes"
+# pip, not uv: only pip finds the CPU build of torch wherever this machine's pip configuration points.
+nox.options.default_venv_backend = "virtualenv"
+
+FOUND = ".".join(map(str, sys.version_info[:2]))
+
+
+def interpreter() -> str | None:
+    """The Python to build environments with: this one if it is 3.11 (nox's None), else the installed 3.11."""
+    if FOUND == "3.11":
+        return None
+    candidate = shutil.which("python3.11")
+    if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+        return "3.11"
+    sys.exit(
+        f"methodbench is tested on Python 3.11; found {FOUND}: "
+        "install Python 3.11 so that `python3.11` starts it, or run nox with it (python3.11 -m nox ...)."
+    )
+
+
+PYTHON = interpreter()
+
+
+@nox.session(python=PYTHON)
+def quickstart(session: nox.Session) -> None:
+    """Run the shipped spec `quickstart` and print its leaderboards."""
+    install(session, "data")
+    session.run("bench", "run", "quickstart", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def tests(session: nox.Session) -> None:
+    """All that CI asks: formatter, linter, import contracts, strict types, tests.  With arguments: pytest alone."""
+    install(session, "data", "dev")
+    if not session.posargs:
+        check_style(session)
+        session.run("mypy")
+    pytest(session, *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def lint(session: nox.Session) -> None:
+    """Formatter, linter and import contracts; installs neither torch nor the project."""
+    session.install("-c", "constraints.txt", "ruff", "import-linter")
+    check_style(session)
+
+
+@nox.session(python=PYTHON)
+def types(session: nox.Session) -> None:
+    """Strict types."""
+    install(session, "data", "dev")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def full(session: nox.Session) -> None:
+    """The tests marked `full`: against oracle packages, and in an environment of the built wheel's own."""
+    install(session, "data", "dev", "oracles")
+    pytest(session, "-m", "full", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def figures(session: nox.Session) -> None:
+    """Long measurements; writes docs/figures.json.  With arguments: only the figures of these names."""
+    install(session, "data", "dev")
+    session.run("python", "-m", "tests.figures", *session.posargs)
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """Install the checkout, editable, at the tested versions."""
+    session.log("installing at the versions of constraints.txt; the first time this fetches torch and takes minutes")
+    session.install("-c", "constraints.txt", "-e", f".[{','.join(extras)}]")
+
+
+def check_style(session: nox.Session) -> None:
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+    session.run("lint-imports", "--no-logo")
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """One process, one thread: the engine's tests measure time, and more threads than cores cost up to forty times."""
+    session.run("python", "-m", "pytest", *arguments, env={"OMP_NUM_THREADS": "1"})

@@ -1,0 +1,85 @@
+"""Where a registry lives and what lies where inside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = ".methodbench"
+VARIABLE = "METHODBENCH_REGISTRY"
+
+
+def find_registry(start: Path, override: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """Folder of the registry that a command started in `start` uses; nothing is created.
+
+    The first of: `override` (`--registry`), the variable METHODBENCH_REGISTRY, the nearest `.methodbench` in `start` or
+    a folder above it, `.methodbench` in the project root (the nearest folder with `.git` or `pyproject.toml`),
+    `.methodbench` in `start`.
+    """
+    chosen = override or (environ or {}).get(VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    folders = [start.absolute(), *start.absolute().parents]
+    for folder in folders:
+        if (folder / NAME).is_dir():
+            return folder / NAME
+    for folder in folders:
+        if (folder / ".git").exists() or (folder / "pyproject.toml").is_file():
+            return folder / NAME
+    return folders[0] / NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Paths inside one registry; `lake` and `index` number the schema that the files below them have."""
+
+    root: Path
+
+    @property
+    def logs(self) -> Path:
+        """One log per writing process."""
+        return self.root / "logs"
+
+    def lake(self, schema: int) -> Path:
+        """Immutable Parquet segments: the truth."""
+        return self.root / "segments" / f"v{schema}"
+
+    def index(self, schema: int) -> Path:
+        """DuckDB file over the lake; losing it loses nothing."""
+        return self.root / "index" / f"v{schema}" / "registry.duckdb"
+
+    @property
+    def quarantine(self) -> Path:
+        """What could not be read, each with its reason."""
+        return self.root / "quarantine"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose flock guards every open of the index."""
+        return self.root / "registry.lock"
+
+    @property
+    def turn(self) -> Path:
+        """The file whose flock is held while waiting for `lock`, so that nobody is overtaken for ever."""
+        return self.root / "registry.turn"
+
+    @property
+    def holders(self) -> Path:
+        """One small file per process that holds `lock`: who, where, since when."""
+        return self.root / "holders"
+
+    def schemas(self, part: str) -> list[int]:
+        """Schema numbers for which a folder exists under `segments` or `index`, ascending."""
+        names = (path.name for path in (self.root / part).glob("v*"))
+        return sorted(int(name[1:]) for name in names if name[1:].isdigit())
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename, creation or removal inside `path` durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

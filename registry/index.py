@@ -1,0 +1,135 @@
+"""Opening the index: every open is inside the registry's lock, from before connect() to after close()."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from registry.errors import DamagedIndex, RegistryBusy, RegistryError, one_line
+from registry.folder import Folder
+from registry.ingest import DISK_IS_FULL, Ingested, ingest, lake, new_segments
+from registry.lock import TIMEOUT, hold
+from registry.migrate import install, migrations, prepare, refuse_newer, remove, run_steps, wal
+from registry.quarantine import move_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+#: The lock is given back after so many seconds of ingest, so that readers get their turn.
+SLICE = 1.0
+
+
+@contextlib.contextmanager
+def reading(folder: Folder, timeout: float = TIMEOUT) -> Iterator[DuckDBPyConnection]:
+    """A read-only connection, under the shared lock.  A missing or damaged index is made anew first.
+
+    Raises:
+        RegistryBusy: a writer did not finish in time.
+        RegistryError: the registry was written by a newer program, or the index cannot be opened.
+    """
+    for last in (False, True):
+        with readable(folder, timeout) as (path, _):
+            try:
+                connection = _connect(path, read_only=True)
+            except DamagedIndex:
+                if last:
+                    raise
+            else:
+                try:
+                    yield connection
+                finally:
+                    connection.close()
+                return
+        take_in(folder, timeout)
+
+
+@contextlib.contextmanager
+def readable(folder: Folder, timeout: float = TIMEOUT) -> Iterator[tuple[Path, int]]:
+    """Path of the index, made when missing, and the descriptor of the shared lock that is held on it."""
+    path = _path(folder)
+    if not path.exists():
+        take_in(folder, timeout)
+    with hold(folder, exclusive=False, timeout=timeout) as lock:
+        yield path, lock
+
+
+def take_in(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
+    """Bring every segment of the lake into the index; a damaged index goes to quarantine/ and is made anew.
+
+    Raises:
+        RegistryBusy: the index was not free in time; what is not taken in stays for the next time.
+        RegistryError: the registry was written by a newer program, or the disk is full.
+    """
+    path, total, mended = _path(folder), Ingested(), False
+    while True:
+        with hold(folder, exclusive=True, timeout=timeout):
+            try:
+                prepare(folder, migrations())
+                done, more = _slice(folder, path)
+            except DamagedIndex as error:
+                if mended:
+                    raise
+                mended = more = True
+                done = Ingested(quarantined=_put_aside(folder, path, str(error)))
+        total.segments += done.segments
+        total.records += done.records
+        total.quarantined += done.quarantined
+        if not more:
+            return total
+
+
+def rebuild(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
+    """Make the index anew from the whole lake; the old one serves until the new one is complete."""
+    target = _path(folder)
+    draft = target.with_suffix(".draft")
+    with hold(folder, exclusive=True, timeout=timeout):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove(draft)
+        run_steps(draft, migrations())
+        connection = _connect(draft, read_only=False)
+        try:
+            done = ingest(folder, connection, lake(folder), seconds=float("inf"))
+        finally:
+            connection.close()
+        install(draft, target)
+    return done
+
+
+def _slice(folder: Folder, path: Path) -> tuple[Ingested, bool]:
+    """Ingest for about one slice; whether something is left."""
+    connection = _connect(path, read_only=False)
+    try:
+        waiting = new_segments(folder, connection)
+        done = ingest(folder, connection, waiting, SLICE)
+    finally:
+        connection.close()
+    return done, done.segments + len(done.quarantined) < len(waiting)
+
+
+def _path(folder: Folder) -> Path:
+    """Where the index of this program's schema is or will be."""
+    newest = migrations()[-1].number
+    refuse_newer(folder, newest)
+    return folder.index(newest)
+
+
+def _connect(path: Path, read_only: bool) -> DuckDBPyConnection:
+    import duckdb
+
+    try:
+        return duckdb.connect(str(path), read_only=read_only, config={"autoinstall_known_extensions": "false"})
+    except duckdb.Error as error:
+        reason = one_line(error)
+        if "Could not set lock" in reason:
+            raise RegistryBusy(f"{path}: another program has the index open; close it and run again") from None
+        if "Permission denied" in reason or any(words in reason for words in DISK_IS_FULL):
+            raise RegistryError(f"{path}: cannot open the index: {reason}") from None
+        raise DamagedIndex(f"{path}: cannot open the index: {reason}") from None
+
+
+def _put_aside(folder: Folder, path: Path, reason: str) -> list[str]:
+    present = [file for file in (path, wal(path)) if file.exists()]
+    return [move_file(folder, file, reason).name for file in present]

@@ -1,0 +1,280 @@
+"""From segments into the index: bulk SQL straight from Parquet, idempotent by record hash."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import DamagedIndex, RegistryError, one_line
+from registry.folder import Folder
+from registry.migrate import migrations, quoted
+from registry.quarantine import move_file
+from registry.records import SCHEMA
+from registry.segments import MANIFEST, MAX_POINTS, MAX_RECORDS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+DISK_IS_FULL = ("No space left", "Disk quota", "disk is full")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
+
+INCOMING = """
+CREATE OR REPLACE TEMP TABLE incoming AS
+SELECT (SELECT coalesce(max(number), 0) FROM store.record) + row_number() OVER () AS number,
+    parse_filename(filename) AS segment,
+    record, kind, run, machine, started, environment, trial, fingerprint, status, reason, seconds, total_seconds,
+    cpu_seconds, peak_bytes, state_bytes, contended, identity, modules, libraries, data, counters, points, spec, title,
+    plan, CASE WHEN kind = 'run' THEN rest END AS rest
+FROM read_parquet({files}, union_by_name = true, filename = true)
+WHERE record NOT IN (SELECT record FROM store.record)
+"""
+
+STEPS = (
+    "DELETE FROM incoming WHERE number NOT IN (SELECT min(number) FROM incoming GROUP BY record)",
+    "INSERT INTO store.record SELECT record, number, kind, segment FROM incoming ORDER BY number",
+    """
+INSERT INTO store.trial
+SELECT number, trial, fingerprint, run, machine, md5(environment), status, reason, started, seconds, total_seconds,
+    cpu_seconds, peak_bytes, state_bytes, contended,
+    try_cast(spent[1] AS BIGINT), try_cast(spent[2] AS BIGINT), try_cast(spent[3] AS BIGINT),
+    try_cast(spent[4] AS BIGINT), try_cast(spent[5] AS BIGINT),
+    asked[1], try_cast(asked[2] AS BIGINT), asked[3], asked[4], try_cast(asked[5] AS INTEGER),
+    identity, false, false
+FROM (
+    SELECT *,
+        json_extract_string(counters, ['$.forwards', '$.nfe', '$.samples', '$.draws', '$.bits']) AS spent,
+        json_extract_string(identity, ['$.task.name', '$.seed', '$.backend', '$.dtype', '$.threads']) AS asked
+    FROM incoming WHERE kind = 'trial'
+)
+ORDER BY number""",
+    """
+CREATE OR REPLACE TEMP TABLE incoming_point AS
+SELECT number, place, p.metric, p.step, p.value, round(p.seconds, 6) AS seconds, p.nfe, p.bits
+FROM (
+    SELECT number, unnest(points) AS p, generate_subscripts(points, 1) AS place FROM incoming WHERE kind = 'trial'
+)""",
+    """
+INSERT INTO store.point
+SELECT number, metric, step, value, seconds, nfe, bits FROM incoming_point ORDER BY number, metric, step, place""",
+    """
+INSERT INTO store.final
+SELECT number, metric, last.step, last.value, last.seconds, last.nfe, last.bits, points
+FROM (
+    SELECT number, metric, count(*) AS points,
+        arg_max({'step': step, 'value': value, 'seconds': seconds, 'nfe': nfe, 'bits': bits}, (step, place)) AS last
+    FROM incoming_point GROUP BY number, metric
+)
+ORDER BY number, metric""",
+    """
+INSERT INTO store.fingerprint
+SELECT fingerprint, any_value(modules), any_value(libraries), any_value(data)
+FROM incoming
+WHERE kind = 'trial' AND modules IS NOT NULL AND modules != '{}'
+    AND fingerprint NOT IN (SELECT fingerprint FROM store.fingerprint)
+GROUP BY fingerprint ORDER BY fingerprint""",
+    """
+INSERT INTO store.environment
+SELECT md5(environment) AS id, machine, environment
+FROM incoming
+WHERE environment IS NOT NULL AND (id, machine) NOT IN (SELECT (environment, machine) FROM store.environment)
+GROUP BY id, machine, environment ORDER BY id, machine""",
+    """
+INSERT INTO store.run
+SELECT number, run, spec, title, started, machine, md5(environment), rest ->> '$.commit', rest ->> '$.spec_path',
+    rest ->> '$.spec_text', rest ->> '$.argv', rest ->> '$.claims', rest ->> '$.tuning'
+FROM incoming WHERE kind = 'run' ORDER BY number""",
+    """
+INSERT INTO store.plan
+SELECT number, p.trial, p.fingerprint, p.method, p.task, p.seed
+FROM (SELECT number, unnest(plan) AS p FROM incoming WHERE kind = 'run')""",
+    """
+INSERT INTO store.task_info
+SELECT number, key, value FROM incoming, json_each(rest, '$.tasks') WHERE kind = 'run'""",
+    """
+INSERT INTO store.component_info
+SELECT number, of_method.key, slot.key, slot.value
+FROM incoming, json_each(rest, '$.components') AS of_method, json_each(of_method.value) AS slot WHERE kind = 'run'""",
+    # newest and current of every trial that got a record
+    """
+CREATE OR REPLACE TEMP TABLE ranked AS
+SELECT number, newest,
+    newest AND row_number() OVER (PARTITION BY trial ORDER BY newest DESC, started DESC, record) = 1 AS current
+FROM (
+    SELECT number, trial, started, record, row_number() OVER (
+        PARTITION BY trial, fingerprint ORDER BY status IN ('ok', 'diverged') DESC, started DESC, record
+    ) = 1 AS newest
+    FROM store.trial JOIN store.record USING (number)
+    WHERE trial IN (SELECT trial FROM incoming WHERE kind = 'trial')
+)""",
+    """
+UPDATE store.trial SET newest = ranked.newest, current = ranked.current FROM ranked
+WHERE trial.number = ranked.number
+    AND (trial.newest != ranked.newest OR trial.current != ranked.current)""",
+)
+
+
+@dataclass
+class Ingested:
+    """What one round of ingest did."""
+
+    segments: int = 0
+    records: int = 0
+    quarantined: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a segment's footer says of it."""
+
+    path: Path
+    records: int
+    points: int
+    created: float
+    host: str
+
+
+def new_segments(folder: Folder, connection: DuckDBPyConnection) -> list[Path]:
+    """Segments of the lake that the index has not taken in, oldest name first."""
+    known = {name for (name,) in connection.execute("SELECT name FROM store.segment").fetchall()}
+    return [path for path in lake(folder) if path.name not in known]
+
+
+def lake(folder: Folder) -> list[Path]:
+    """All segment files: regular files with plain names; links and anything else are no segments."""
+    found: list[Path] = []
+    for schema in folder.schemas("segments"):
+        if schema <= SCHEMA:
+            files = (path for path in folder.lake(schema).iterdir() if _NAME.fullmatch(path.name))
+            found.extend(path for path in files if path.is_file() and not path.is_symlink())
+    return sorted(found, key=lambda path: path.name)
+
+
+def ingest(folder: Folder, connection: DuckDBPyConnection, paths: Sequence[Path], seconds: float) -> Ingested:
+    """Take in segments, one short transaction per group, and stop at the first group that ends after `seconds`.
+
+    A segment that cannot be read goes to quarantine/ with the reason and stops nothing.
+    """
+    done, deadline = Ingested(), time.monotonic() + seconds
+    for group in _groups(_manifests(folder, connection, paths, done)):
+        _take(folder, connection, group, done)
+        if time.monotonic() > deadline:
+            break
+    return done
+
+
+def _take(folder: Folder, connection: DuckDBPyConnection, group: Sequence[Manifest], done: Ingested) -> None:
+    import duckdb
+
+    try:
+        done.records += _transaction(connection, group)
+        done.segments += len(group)
+    except duckdb.Error as error:
+        with contextlib.suppress(duckdb.Error):
+            connection.rollback()
+        if any(words in str(error) for words in DISK_IS_FULL):
+            raise RegistryError(
+                f"{folder.root}: cannot write the index: {one_line(error)}; free space, run again"
+            ) from None
+        if len(group) > 1:
+            for manifest in group:
+                _take(folder, connection, [manifest], done)
+            return
+        fault = _fault(group[0])
+        if fault is None:
+            raise DamagedIndex(f"{folder.root}: cannot write the index: {one_line(error)}") from None
+        _set_aside(folder, group[0].path, fault, done)
+
+
+def _fault(manifest: Manifest) -> str | None:
+    """Why an empty index in memory does not take the segment; None if it does: the fault is not the segment's."""
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        for step in migrations():
+            connection.execute(step.sql)
+        try:
+            _transaction(connection, [manifest])
+        except duckdb.Error as error:
+            return one_line(error)
+    return None
+
+
+def _transaction(connection: DuckDBPyConnection, group: Sequence[Manifest]) -> int:
+    files = "[" + ", ".join(quoted(manifest.path) for manifest in group) + "]"
+    connection.execute("BEGIN")
+    connection.execute(INCOMING.format(files=files))
+    for step in STEPS:
+        connection.execute(step)
+    connection.executemany(
+        "INSERT INTO store.segment VALUES (?, ?, ?, ?, ?, ?)",
+        [(m.path.name, m.records, m.points, m.path.stat().st_size, m.created, m.host) for m in group],
+    )
+    (records,) = connection.execute("SELECT count(*) FROM incoming").fetchone() or (0,)
+    connection.execute("COMMIT")
+    return int(records)
+
+
+def _manifests(
+    folder: Folder, connection: DuckDBPyConnection, paths: Sequence[Path], done: Ingested
+) -> Iterator[Manifest]:
+    """Manifests of the segments that have a readable one; the others are put aside."""
+    import duckdb
+
+    for start in range(0, len(paths), 64):
+        some = paths[start : start + 64]
+        try:
+            yield from _read_manifests(connection, some)
+        except (duckdb.Error, RegistryError):
+            for path in some:
+                try:
+                    yield from _read_manifests(connection, [path])
+                except (duckdb.Error, RegistryError) as error:
+                    _set_aside(folder, path, one_line(error), done)
+
+
+def _read_manifests(connection: DuckDBPyConnection, paths: Sequence[Path]) -> list[Manifest]:
+    by_name = {str(path): path for path in paths}
+    rows = connection.execute(
+        "SELECT f.file_name, f.num_rows, decode(k.value) FROM parquet_file_metadata($files) f "
+        f"LEFT JOIN (FROM parquet_kv_metadata($files) WHERE decode(key) = '{MANIFEST}') k USING (file_name)",
+        {"files": list(by_name)},
+    ).fetchall()
+    return [_manifest(by_name[name], rows, text) for name, rows, text in rows]
+
+
+def _manifest(path: Path, rows: int, text: str | None) -> Manifest:
+    try:
+        footer = json.loads(text or "")
+        schema, records, points = footer["schema"], footer["records"], footer["points"]
+        manifest = Manifest(path, int(records), int(points), float(footer["created"]), str(footer["host"]))
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError("no methodbench segment: its footer holds no manifest") from None
+    if schema != SCHEMA:
+        raise RegistryError(f"schema {schema}, this program reads {SCHEMA}")
+    if rows != manifest.records:
+        raise RegistryError(f"{rows} rows, its manifest says {manifest.records}")
+    return manifest
+
+
+def _groups(manifests: Iterator[Manifest]) -> Iterator[list[Manifest]]:
+    group: list[Manifest] = []
+    for manifest in manifests:
+        full = sum(m.records for m in group) + manifest.records > MAX_RECORDS
+        if group and (full or sum(m.points for m in group) + manifest.points > MAX_POINTS):
+            yield group
+            group = []
+        group.append(manifest)
+    if group:
+        yield group
+
+
+def _set_aside(folder: Folder, path: Path, reason: str, done: Ingested) -> None:
+    if path.exists():
+        move_file(folder, path, f"{path.name}: {reason}")
+    done.quarantined.append(path.name)

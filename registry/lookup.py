@@ -1,0 +1,178 @@
+"""Questions that the harness asks of the index, each one bulk query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import RegistryError
+from registry.records import SCHEMA
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """The record that answers for a trial under one fingerprint."""
+
+    status: str
+    run: str
+    started: float
+    machine: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The record that answers for a trial under some fingerprint."""
+
+    fingerprint: str
+    status: str
+    run: str
+    started: float
+    machine: str
+    record: str
+
+
+def ledger(connection: DuckDBPyConnection, pairs: Sequence[tuple[str, str]]) -> dict[str, LedgerEntry]:
+    """What answers for each (trial, fingerprint); trials without an answer are left out."""
+    rows = connection.execute(
+        """
+        SELECT t.trial, t.status, t.run, t.started, t.machine, r.record
+        FROM (SELECT unnest($1::VARCHAR[]) AS trial, unnest($2::VARCHAR[]) AS fingerprint) asked
+        JOIN store.trial t USING (trial, fingerprint) JOIN store.record r USING (number)
+        WHERE t.newest""",
+        [[trial for trial, _ in pairs], [fingerprint for _, fingerprint in pairs]],
+    ).fetchall()
+    return {trial: LedgerEntry(*rest) for trial, *rest in rows}
+
+
+def latest(connection: DuckDBPyConnection, trials: Iterable[str]) -> dict[str, list[Known]]:
+    """Every fingerprint known for these trials, the one started last first; unknown trials are left out."""
+    rows = connection.execute(
+        """
+        SELECT t.trial, t.fingerprint, t.status, t.run, t.started, t.machine, r.record
+        FROM (SELECT DISTINCT unnest($1::VARCHAR[]) AS trial) JOIN store.trial t USING (trial)
+        JOIN store.record r USING (number)
+        WHERE t.newest ORDER BY t.started DESC""",
+        [list(trials)],
+    ).fetchall()
+    found: dict[str, list[Known]] = {}
+    for trial, *rest in rows:
+        found.setdefault(trial, []).append(Known(*rest))
+    return found
+
+
+def resolve(connection: DuckDBPyConnection, prefix: str) -> str:
+    """The only trial, recorded or planned, whose id starts with `prefix`.
+
+    Raises:
+        RegistryError: none does, or several do.
+    """
+    if not prefix or set(prefix) - set("0123456789abcdef"):
+        raise RegistryError(
+            f"{prefix!r} is no trial id: give its first hex digits, as `bench query` or a report shows them"
+        )
+    rows = connection.execute(
+        """
+        SELECT trial FROM store.trial WHERE trial >= $1 AND trial < $1 || 'g'
+        UNION SELECT trial FROM store.plan WHERE trial >= $1 AND trial < $1 || 'g'
+        ORDER BY trial LIMIT 6""",
+        [prefix],
+    ).fetchall()
+    found = [trial for (trial,) in rows]
+    if not found:
+        raise RegistryError(f"no trial starts with {prefix}")
+    if len(found) > 1:
+        shown = ", ".join(trial[: len(prefix) + 6] for trial in found[:5]) + (", ..." if len(found) > 5 else "")
+        raise RegistryError(f"several trials start with {prefix}: {shown}; give more digits")
+    return str(found[0])
+
+
+def where_is(connection: DuckDBPyConnection, trial: str, fingerprint: str | None) -> tuple[str, str]:
+    """(record, segment) that answers for a trial now, or for the trial under one fingerprint.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    row = connection.execute(
+        """
+        SELECT r.record, r.segment FROM store.trial t JOIN store.record r USING (number)
+        WHERE t.trial = $1 AND t.newest AND CASE WHEN $2 IS NULL THEN t.current ELSE t.fingerprint = $2 END""",
+        [trial, fingerprint],
+    ).fetchone()
+    if row is None:
+        raise RegistryError(
+            f"trial {trial} has no record" + (f" with fingerprint {fingerprint}" if fingerprint else "")
+        )
+    return str(row[0]), str(row[1])
+
+
+def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str | None) -> list[dict[str, Any]]:
+    """Records, without status and reason, for planned trials of ended runs that never got one.
+
+    A planned trial has one when something was recorded for it since its run started, or when it was cached then: an
+    answer under the planned fingerprint.  Plans without fingerprints cannot say that, so their rows are left out.
+
+    Args:
+        running: runs that still have a live writer.
+        machine: only runs of this machine; copied segments hold plans of runs that may still go on elsewhere.
+    """
+    rows = connection.execute(
+        """
+        SELECT p.trial, p.fingerprint, any_value(u.run), max(u.started), any_value(u.machine), any_value(e.document),
+            (SELECT any_value(identity) FROM store.trial k WHERE k.trial = p.trial)
+        FROM store.plan p JOIN store.run u USING (number)
+        LEFT JOIN store.environment e ON e.environment = u.environment AND e.machine = u.machine
+        WHERE p.fingerprint IS NOT NULL AND u.run NOT IN (SELECT unnest($1::VARCHAR[]))
+            AND ($2 IS NULL OR u.machine = $2)
+            AND NOT EXISTS (
+                SELECT 1 FROM store.trial t
+                WHERE t.trial = p.trial AND (
+                    t.run = u.run OR t.started >= u.started
+                    OR (t.fingerprint = p.fingerprint AND t.status IN ('ok', 'diverged', 'skipped', 'error'))
+                )
+            )
+        GROUP BY p.trial, p.fingerprint ORDER BY p.trial, p.fingerprint""",
+        [list(running), machine],
+    ).fetchall()
+    return [_unfinished(*row) for row in rows]
+
+
+def _unfinished(
+    trial: str, fingerprint: str, run: str, started: float, machine: str, environment: str | None, identity: str | None
+) -> dict[str, Any]:
+    return {
+        "kind": "trial",
+        "schema": SCHEMA,
+        "trial": trial,
+        "fingerprint": fingerprint,
+        "identity": json.loads(identity or "{}"),
+        "run": run,
+        "machine": machine,
+        "environment": json.loads(environment or "{}"),
+        "started": started,
+        "modules": {},
+        "libraries": {},
+        "data": {},
+        "seconds": 0.0,
+        "total_seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "peak_bytes": 0,
+        "state_bytes": 0,
+        "contended": False,
+        "counters": {},
+        "points": [],
+        "log": "",
+    }
+
+
+def statuses(connection: DuckDBPyConnection) -> dict[str, int]:
+    """How many (trial, fingerprint) pairs ended in which status."""
+    rows: list[Any] = connection.execute(
+        "SELECT status, count(*) FROM store.trial WHERE newest GROUP BY status ORDER BY status"
+    ).fetchall()
+    return dict(rows)

@@ -1,0 +1,182 @@
+"""Reading results from the registry: which runs, which record answers each line of their plans.
+
+The only file of this room that knows the registry's views.  A spec is shown by the newest run of it.  Earlier runs of
+the same spec text fill in what that run left out (`--only`, `--limit`): per method and task the plan with most seeds
+counts, the newest of equal ones, and what answers is judged against the newest fingerprint planned for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reports.model import Metric, Results, Run, Target, Task, Trial
+from reports.statistics import reach
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from registry import Registry
+
+
+class NoResults(LookupError):
+    """There is no such run; one line that says what to do."""
+
+
+def load_results(registry: Registry, specs: Sequence[str] = (), runs: Sequence[str] = ()) -> Results:
+    """What answers the plans of some runs, copied out in one turn at the index.
+
+    Args:
+        registry: where to look; what it has not yet taken in (`Registry.sync`) is not seen.
+        specs: names of specs, each shown by its newest run; by default every spec that ran, unless `runs` names some.
+        runs: identifiers of single runs, or unique beginnings; each is shown by its own plan alone.
+
+    Raises:
+        NoResults: the registry holds no run, or none of that name.
+        RegistryError: there is no registry, or its index is busy.
+    """
+    with registry.reading() as index:
+        known = _rows(index, "SELECT run, spec, title, machine, spec_text FROM runs ORDER BY started, run")
+        if not known:
+            raise NoResults("the registry holds no run yet; try: bench run quickstart")
+        newest = {row["spec"]: row for row in known}
+        chosen = []
+        for spec in specs or (() if runs else newest):
+            if spec not in newest:
+                raise NoResults(_unknown("run of the spec", spec, list(newest), f"try: bench run {spec}"))
+            text = newest[spec]["spec_text"]
+            chosen.append((newest[spec], [r["run"] for r in known if (r["spec"], r["spec_text"]) == (spec, text)]))
+        for run in runs:
+            found = [r for r in known if r["run"] == run] or [r for r in known if r["run"].startswith(run)]
+            if len(found) != 1:
+                names = [r["run"] for r in found or known]
+                raise NoResults(_unknown("one run", run, names, f"the last ones are {', '.join(names[-5:])}"))
+            chosen.append((found[0], [found[0]["run"]]))
+        return Results(tuple(_run(index, row, plans) for row, plans in chosen))
+
+
+def _unknown(what: str, name: str, known: Sequence[str], remedy: str) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f'the registry holds no {what} "{name}"; ' + (f'did you mean "{near[0]}"?' if near else remedy)
+
+
+#: The lines of the plans of the runs $runs with what answers them.  `held` are the lines that count, `expected` the
+#: fingerprint that should answer them, `answers` the record that does: of that fingerprint if there is one, else the
+#: newest result of any other.
+ANSWERS = """
+WITH planned AS (SELECT * FROM plan WHERE run IN (SELECT unnest($runs::VARCHAR[]))),
+cells AS (
+    SELECT method, task, arg_max(run, (seeds, started)) AS run
+    FROM (SELECT method, task, run, started, count(*) AS seeds FROM planned GROUP BY ALL) GROUP BY ALL
+),
+held AS (SELECT p.* FROM planned p JOIN cells USING (method, task, run)),
+expected AS (
+    SELECT method, task, arg_max(p.fingerprint, p.started) AS fingerprint
+    FROM planned p JOIN held h USING (method, task, trial, seed) GROUP BY ALL
+),
+answers AS (
+    SELECT h.method, h.task AS label, h.seed AS plan_seed, h.trial AS planned_trial,
+        e.fingerprint IS NOT NULL AND t.fingerprint <> e.fingerprint AS stale, t.*
+    FROM held h JOIN expected e USING (method, task)
+    LEFT JOIN trials t ON t.trial = h.trial
+        AND (e.fingerprint IS NULL OR t.fingerprint = e.fingerprint OR t.status IN ('ok', 'diverged'))
+    QUALIFY row_number() OVER (
+        PARTITION BY h.method, h.task, h.seed
+        ORDER BY coalesce(t.fingerprint = e.fingerprint, false) DESC,
+            t.status IN ('ok', 'diverged') DESC, t.started DESC
+    ) = 1
+),
+targets AS (SELECT unnest($labels::VARCHAR[]) AS label, unnest($metrics::VARCHAR[]) AS metric),
+finals AS (
+    SELECT record, list({'name': metric, 'value': value}) AS finals, max(step) AS steps
+    FROM metrics WHERE record IN (SELECT record FROM answers) GROUP BY record
+),
+points AS (
+    SELECT a.record, list({'step': c.step, 'seconds': c.seconds, 'value': c.value} ORDER BY c.step, c.seconds) AS curve
+    FROM answers a JOIN targets g USING (label) JOIN curves c ON c.record = a.record AND c.metric = g.metric
+    GROUP BY a.record
+)
+SELECT a.method, a.label, a.plan_seed, a.planned_trial, a.stale, a.status, a.reason, a.machine, a.contended,
+    a.seconds, a.cpu_seconds, a.peak_bytes, a.state_bytes, a.nfe, a.bits, f.finals, f.steps, p.curve
+FROM answers a LEFT JOIN finals f USING (record) LEFT JOIN points p USING (record)
+ORDER BY a.plan_seed
+"""
+
+
+def _run(index: DuckDBPyConnection, row: Mapping[str, Any], plans: Sequence[str]) -> Run:
+    """The run of `row` with everything the plans of the runs `plans`, oldest first and its own among them, ask for."""
+    runs = {"runs": list(plans)}
+    described = "SELECT task, entry FROM tasks WHERE run IN (SELECT unnest($runs::VARCHAR[])) ORDER BY started"
+    tasks = {entry["task"]: _task(entry["task"], json.loads(entry["entry"])) for entry in _rows(index, described, runs)}
+    lines = "SELECT method, task FROM plan WHERE run = $run"
+    labels = [label for run in reversed(plans) for label in _rows(index, lines, {"run": run})]
+    targets = {task.label: task.target.metric for task in tasks.values() if task.target}
+    answers = _rows(index, ANSWERS, {**runs, "labels": list(targets), "metrics": list(targets.values())})
+    return Run(
+        id=row["run"],
+        spec=row["spec"],
+        title=row["title"] or "",
+        methods=tuple(dict.fromkeys(label["method"] for label in labels)),
+        tasks=tuple(tasks[label] for label in dict.fromkeys(label["task"] for label in labels)),
+        trials=tuple(_trial(answer, tasks[answer["label"]], row["machine"]) for answer in answers),
+    )
+
+
+def _task(label: str, entry: Mapping[str, Any]) -> Task:
+    target = entry.get("target")
+    return Task(
+        label=label,
+        title=entry["title"].rstrip("."),
+        metrics=tuple(
+            Metric(m["name"], m["direction"], m.get("unit", "1"), m.get("help", "")) for m in entry["metrics"]
+        ),
+        varies=tuple(entry["varies"]),
+        target=Target(target["metric"], target["value"]) if target else None,
+    )
+
+
+def _trial(answer: Mapping[str, Any], task: Task, machine: str) -> Trial:
+    """One line of the plan; seconds of another machine than the run's are unknown here."""
+    planned = Trial(answer["planned_trial"], answer["method"], answer["label"], answer["plan_seed"])
+    if answer["status"] is None:
+        return planned
+    here = answer["machine"] == machine
+    steps = seconds = None
+    if task.target is not None:
+        points = answer["curve"] or ()
+        goal = task.target.value, task.metric(task.target.metric).direction
+        steps = reach(((p["step"], p["value"]) for p in points), *goal)
+        seconds = reach(((p["seconds"], p["value"]) for p in points), *goal) if here else None
+    return Trial(
+        id=planned.id,
+        method=planned.method,
+        task=planned.task,
+        seed=planned.seed,
+        status=answer["status"],
+        reason=answer["reason"] or "",
+        stale=bool(answer["stale"]),
+        values={final["name"]: final["value"] for final in answer["finals"] or ()},
+        steps_to_target=steps,
+        seconds_to_target=seconds,
+        steps=answer["steps"] or 0,
+        seconds=_known(answer["seconds"], here),
+        cpu_seconds=_known(answer["cpu_seconds"], here),
+        contended=here and bool(answer["contended"]),
+        peak_bytes=answer["peak_bytes"] or 0,
+        state_bytes=answer["state_bytes"] or 0,
+        nfe=answer["nfe"] or 0,
+        bits=answer["bits"] or 0,
+    )
+
+
+def _known(seconds: float | None, here: bool) -> float:
+    return seconds if here and seconds is not None else math.nan
+
+
+def _rows(index: DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    result = index.execute(sql, parameters or {})
+    columns = [column[0] for column in result.description]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

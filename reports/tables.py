@@ -1,0 +1,226 @@
+"""Leaderboards and comparisons as sheets for people: which columns, how numbers are written, which notes are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.compare import Comparison
+from reports.figures import differences, ends, medians, medians_with_ends, places
+from reports.leaderboard import Leaderboard, Row
+from reports.model import STATUSES, Metric
+from reports.pairs import Paired
+from reports.sheet import Column, Emphasis, Sheet
+from reports.statistics import Interval, fewest
+from reports.text import decimals, listed, memory, percent, short, writer
+
+BETTER = {"max": "higher is better", "min": "lower is better", "none": "no direction, so nothing is ranked"}
+
+
+SHORT = {"max": "higher", "min": "lower", "none": ""}
+
+
+def sheet(board: Leaderboard) -> Sheet:
+    """The table of one task, best method first."""
+    task, metric, rows = board.task, board.metric, board.rows
+    digits = places([row.value for row in rows])
+    varies = f"seeds vary {listed(task.varies)}" if task.varies else "nothing varies with the seed: values are exact"
+    about = [f"{named(metric)}: {BETTER[metric.direction]}", *filter(None, [_target(board)]), varies]
+    return Sheet(
+        title=f"{task.label} · {task.title}".removesuffix(" · "),
+        lines=(" · ".join(about), f"spec {board.spec} · run {board.run} · {_count(rows)}"),
+        groups=tuple(map(tuple, (_quality(rows, digits), _difference(rows, digits), _reached(rows), _costs(rows)))),
+        emphasis=tuple(_emphasis(row) for row in rows),
+        notes=tuple(_notes(board)),
+    )
+
+
+def named(metric: Metric) -> str:
+    """Name with unit, the unit left out where there is none."""
+    return metric.name if metric.unit in ("", "1") else f"{metric.name} ({metric.unit})"
+
+
+def _target(board: Leaderboard) -> str:
+    target = board.task.target
+    if target is None:
+        return ""
+    metric = board.task.metric(target.metric)
+    name = "" if metric == board.metric else f"{named(metric)} "
+    return f"target {name}{'>=' if metric.direction == 'max' else '<='} {target.value:g}"
+
+
+def _quality(rows: Sequence[Row], places: int | None) -> list[Column]:
+    values = [row.value for row in rows]
+    kinds = {v.kind for v in values}
+    heading = "range" if "range" in kinds and "interval" not in kinds else "interval"
+    return [
+        Column("#", tuple("" if row.rank is None else str(row.rank) for row in rows), key=True),
+        Column("method", tuple(row.method + (" *" if row.provisional else "") for row in rows), right=False, key=True),
+        Column(
+            "n",
+            tuple(str(row.value.n) if row.value.n == row.planned else f"{row.value.n}/{row.planned}" for row in rows),
+        ),
+        Column("median", medians(values, writer(places), "diverged")),
+        Column(heading, ends(values, writer(places), "diverged"), right=False),
+        *([Column("vs best", tuple(row.verdict for row in rows), right=False)] if _compared(rows) else []),
+    ]
+
+
+def _compared(rows: Sequence[Row]) -> bool:
+    return any(row.versus_best for row in rows)
+
+
+def _difference(rows: Sequence[Row], places: int | None) -> list[Column]:
+    if not _compared(rows):
+        return []
+    return [Column("paired difference", differences([row.versus_best for row in rows], places), right=False)]
+
+
+def _reached(rows: Sequence[Row]) -> list[Column]:
+    targets = [row.target for row in rows]
+    if not any(targets):
+        return []
+    seconds = [t.seconds for t in targets if t]
+    write = writer(decimals((v.median for v in seconds), 3), 3)
+    return [
+        Column("reached", tuple(f"{t.reached}/{t.n}" if t and t.n else "" for t in targets)),
+        Column("at step", medians_with_ends([t.steps if t else None for t in targets], "missed"), right=False),
+        Column("at s", medians(seconds, write, "missed")),
+    ]
+
+
+def _costs(rows: Sequence[Row]) -> list[Column]:
+    costs = [row.cost for row in rows]
+    columns = [
+        _cost("seconds", [c.seconds for c in costs], "~" if any(c.contended for c in costs) else ""),
+        _cost("CPU s", [c.cpu_seconds for c in costs]),
+    ]
+    for heading, spent in (("NFE", [c.nfe for c in costs]), ("bits", [c.bits for c in costs])):
+        if any(v.n and v.high > 0 for v in spent):
+            columns.append(Column(heading, medians(spent, short, "")))
+    columns.append(Column("memory", medians([c.peak_bytes for c in costs], memory, "")))
+    if any(_failures(row) for row in rows):
+        columns.append(Column("failures", tuple(_failures(row) for row in rows), right=False))
+    return columns
+
+
+def _cost(heading: str, values: Sequence[Interval], mark: str = "") -> Column:
+    write = writer(decimals((v.median for v in values), 3), 3)
+    return Column(heading, tuple(mark + cell if cell else "" for cell in medians(values, write, "")))
+
+
+def _failures(row: Row) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in row.outcomes.items() if outcome != "ok")
+
+
+def _count(rows: Sequence[Row]) -> str:
+    """24 trials: 22 ok, 2 diverged."""
+    counts = {outcome: sum(row.outcomes.get(outcome, 0) for row in rows) for outcome in STATUSES}
+    parts = ", ".join(f"{n} {outcome}" for outcome, n in counts.items() if n)
+    return f"{(total := sum(counts.values()))} trial{'s' * (total != 1)}: {parts}"
+
+
+def _emphasis(row: Row) -> Emphasis:
+    if row.rank == 1:
+        return "strong"
+    return "faint" if row.rank is None and row.value.n == 0 else ""
+
+
+def _notes(board: Leaderboard) -> list[str]:
+    rows, level = board.rows, board.level
+    notes = []
+    intervals = {row.value.n: row.value.coverage for row in rows if row.value.coverage is not None}
+    if intervals:
+        notes.append("interval: " + _coverages(intervals, "order-statistic interval of the median"))
+    if few := sorted({row.value.n for row in rows if row.value.kind == "range"}):
+        counts = listed([str(n) for n in few])
+        enough = f"too few for {100 * level:g} %, which takes {fewest(level)} seeds"
+        notes.append(f"(range): smallest … largest; n = {counts} is {enough}")
+    paired = {d.n: d.coverage for row in rows if (d := row.versus_best) and d.coverage is not None}
+    difference = "paired difference to the best row over common seeds: Hodges-Lehmann estimate"
+    if paired:
+        notes.append(
+            f"{difference}, {_coverages(paired, 'signed-rank interval')}; not corrected for the number of rows"
+        )
+    elif any(row.versus_best and row.versus_best.kind == "range" for row in rows):
+        notes.append(f"{difference}, (range) of the differences")
+    if any(row.target for row in rows):
+        notes.append(
+            "reached: seeds that met the target; at: the evaluation that first met it, a miss counts as infinite"
+        )
+    if any(row.cost.contended for row in rows):
+        notes.append("~ other trials ran beside: wall seconds are rough (bench run --exclusive measures them)")
+    notes += [f"* {row.method} is provisional: {'; '.join(row.provisional)}" for row in rows if row.provisional]
+    notes += [f"{row.method}, {remark}" for row in rows for remark in row.remarks]
+    return notes
+
+
+def _coverages(by_n: dict[int, float], what: str) -> str:
+    """96.9 % order-statistic interval of the median, n = 6; 98.4 % at n = 7."""
+    (n, first), *more = sorted(by_n.items(), reverse=True)
+    return f"{percent(first)} {what}, n = {n}" + "".join(f"; {percent(share)} at n = {m}" for m, share in more)
+
+
+def comparison_sheet(comparison: Comparison) -> Sheet:
+    """The table of two methods: one line per task and metric."""
+    a, b, lines = comparison.a, comparison.b, comparison.lines
+    places_of = [places([line.a, line.b]) for line in lines]
+    several = len({line.run for line in lines}) > 1
+    tasks = [f"{line.task.label} ({line.spec})" if several else line.task.label for line in lines]
+    shown = list(zip(lines, places_of, strict=True))
+    tests = [line.difference for line in lines]
+    return Sheet(
+        title=f"{a} compared with {b}",
+        lines=(f"difference: {a} - {b} within each seed that both have",),
+        groups=(
+            (
+                Column("task", tuple(tasks), right=False, key=True),
+                Column("metric", tuple(named(line.metric) for line in lines), right=False, key=True),
+            ),
+            (
+                Column("better", tuple(SHORT[line.metric.direction] for line in lines), right=False),
+                Column(a, tuple(_with_ends(line.a, digits) for line, digits in shown), right=False),
+                Column(b, tuple(_with_ends(line.b, digits) for line, digits in shown), right=False),
+            ),
+            (
+                Column("n", tuple(str(test.n) for test in tests)),
+                Column(f"{a} is", tuple(line.verdict for line in lines), right=False),
+                Column("difference", tuple(_single(line.difference, digits) for line, digits in shown), right=False),
+            ),
+            (
+                Column("p", tuple("" if test.p is None else f"{test.p:.3g}" for test in tests)),
+                Column(
+                    "smallest p", tuple("" if test.smallest_p is None else f"{test.smallest_p:.3g}" for test in tests)
+                ),
+                Column("ratio", tuple(_single(line.ratio, None).lstrip("+") for line in lines), right=False),
+            ),
+        ),
+        emphasis=tuple("strong" if line.verdict in ("better", "worse") else "" for line in lines),
+        notes=tuple(_comparison_notes(comparison)),
+    )
+
+
+def _with_ends(value: Interval, digits: int | None) -> str:
+    write = writer(digits)
+    return f"{medians([value], write, 'diverged')[0]} {ends([value], write, 'diverged')[0]}".strip()
+
+
+def _single(difference: Paired | None, digits: int | None) -> str:
+    return "" if difference is None or difference.n == 0 else differences([difference], digits)[0]
+
+
+def _comparison_notes(comparison: Comparison) -> list[str]:
+    lines = comparison.lines
+    notes = []
+    if covered := {line.difference.n: c for line in lines if (c := line.difference.coverage) is not None}:
+        notes.append(f"difference, ratio: Hodges-Lehmann estimate, {_coverages(covered, 'signed-rank interval')}")
+    if few := sorted({line.difference.n for line in lines if line.difference.kind == "range"}):
+        enough = fewest(lines[0].difference.level)
+        notes.append(
+            f"(low … high): range; n = {listed([str(n) for n in few])} is too few, an interval takes {enough} seeds"
+        )
+    notes.append(
+        "p: exact two-sided signed-rank test, not corrected for the number of lines; smallest p: what n allows"
+    )
+    if any(line.stale for line in lines):
+        notes.append("some results come from older code, libraries or data: run the spec again")
+    return notes

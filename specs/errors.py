@@ -1,0 +1,136 @@
+"""What is wrong with a spec, told in one line per fault: place, field, found, expected, nearest name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn
+
+from specs.nodes import Place
+
+#: Reading stops here: no one mends more at once, and a hostile file must not cost minutes.
+MOST_ERRORS = 1000
+#: How many valid names a message lists before it only counts them.
+MOST_NAMES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SpecError:
+    """One fault of a spec.
+
+    Args:
+        file: the file that holds the token, as the user would name it.
+        line, column: place of the token, counted from 1; 0 when the file as a whole is meant.
+        field: dotted path of the field, for example "methods.adamw.optimizer.lr"; empty for faults of the file.
+        found: what stands there; empty when something is missing.
+        expected: what may stand there, or what is missing.
+        suggestion: the nearest valid name, where there is one.
+    """
+
+    file: str
+    line: int
+    column: int
+    field: str
+    found: str
+    expected: str
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        field = f"{self.field}: " if self.field else ""
+        said = f"found {self.found}, expected {self.expected}" if self.found else f"missing {self.expected}"
+        hint = f'; did you mean "{self.suggestion}"?' if self.suggestion is not None else ""
+        return f"{place}: {field}{said}{hint}"
+
+
+class SpecErrors(Exception):
+    """All faults found in a spec, in the order of the file; `str()` prints one line each."""
+
+    def __init__(self, errors: Iterable[SpecError]) -> None:
+        self.errors = list(errors)
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
+
+
+class Problems:
+    """Collects faults while a spec is read.
+
+    Args:
+        leaf: name of the file the user gave; its faults are told before those of files it extends.
+    """
+
+    def __init__(self, leaf: str) -> None:
+        self._leaf = leaf
+        self._errors: dict[SpecError, None] = {}
+
+    def add(self, place: Place, field: str, found: str, expected: str, suggestion: str | None = None) -> None:
+        """Note a fault; the points of a sweep often share one, which is then told once.
+
+        Raises:
+            SpecErrors: there are too many to go on.
+        """
+        self._errors[SpecError(place.file, place.line, place.column, field, found, expected, suggestion)] = None
+        if len(self._errors) >= MOST_ERRORS:
+            self.stop()
+
+    def missing(self, place: Place, field: str, expected: str) -> None:
+        """Note that the map at `place` lacks something."""
+        self.add(place, field, "", expected)
+
+    def stop(self) -> NoReturn:
+        """Raise what was noted, sorted by position."""
+        raise SpecErrors(sorted(self._errors, key=lambda e: (e.file != self._leaf, e.file, e.line, e.column)))
+
+    def stop_if_any(self) -> None:
+        """Raise what was noted, if anything was."""
+        if self._errors:
+            self.stop()
+
+
+def one_of(names: Iterable[str]) -> str:
+    """ "one of a, b, c" for a message; long lists are cut and counted."""
+    listed = list(names)
+    if len(listed) == 1:
+        return listed[0]
+    if len(listed) <= MOST_NAMES:
+        return f"one of {', '.join(listed)}"
+    return f"one of {', '.join(listed[:MOST_NAMES])}, ... ({len(listed)} in all)"
+
+
+def nearest(word: object, names: Iterable[str]) -> str | None:
+    """The valid name that `word` was most likely meant to be, or None when none is near."""
+    return _nearest(word, tuple(names)) if isinstance(word, str) and 0 < len(word) <= 80 else None
+
+
+@lru_cache(maxsize=4096)
+def _nearest(word: str, names: tuple[str, ...]) -> str | None:
+    allowed: Callable[[str], int] = lambda name: max(1, (min(len(word), len(name)) + 1) // 3)  # noqa: E731
+    close = [
+        (distance, name[0] != word[0], abs(len(name) - len(word)), name)
+        for name in names
+        if name and abs(len(name) - len(word)) <= allowed(name)
+        for distance in [edit_distance(word.lower(), name.lower())]
+        if distance <= allowed(name) and distance < max(len(word), len(name))
+    ]
+    return min(close)[-1] if close else None
+
+
+def edit_distance(a: str, b: str) -> int:
+    """Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.
+
+    Optimal string alignment: the recursion of Damerau (1964) with each stretch edited at most once.
+    """
+    before: list[int] = []
+    above = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            best = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, above = above, row
+    return above[-1]

@@ -1,0 +1,169 @@
+"""`run` end to end with real workers: every way a trial can end, caching, interrupts, orphans."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness import api
+from tests.harness.conftest import write_spec
+
+FAULTS = {
+    "none": "ok",
+    "raise": "error",
+    "diverge": "diverged",
+    "nan": "diverged",
+    "hang": "timeout",
+    "memory": "out-of-memory",
+    "kill": "killed",
+    "exit": "killed",
+    "print": "ok",
+    "patch": "ok",
+    "skip": "skipped",
+    "undeclared": "error",
+}
+
+
+def fault_spec(project: Path, faults: list[str], rest: str = "seeds: 1") -> Path:
+    methods = "\n".join(f"  {how}: {{objective: {{name: fault, how: {how}}}}}" for how in faults)
+    return write_spec(project, "faults.py", methods, "[faulty]", rest)
+
+
+def statuses(project: Path) -> dict[str, str]:
+    rows = (
+        api.open_registry()
+        .query("SELECT p.method, t.status FROM plan p JOIN trials t USING (trial)", 10_000, 10)
+        .to_pylist()
+    )
+    return {row["method"]: row["status"] for row in rows}
+
+
+def test_every_fault_ends_in_its_status_and_costs_one_trial(project: Path) -> None:
+    plan = api.plan(fault_spec(project, list(FAULTS)), allow_plugins=True)
+    options = api.RunOptions(workers=2, timeout=2.0, memory_limit=800 * 2**20)
+    summary = api.run(plan, options=options)
+    assert statuses(project) == FAULTS
+    assert summary.failed
+    assert summary.statuses == Counter(FAULTS.values())
+
+
+def values(method: str) -> dict[int, float]:
+    query = f"""SELECT p.seed, m.value FROM plan p JOIN metrics m USING (trial) WHERE p.method = '{method}'"""
+    return {row["seed"]: row["value"] for row in api.open_registry().query(query, 100, 10).to_pylist()}
+
+
+def test_a_trial_leaves_no_trace_in_the_next_one(project: Path) -> None:
+    alone = fault_spec(project, ["none"], "seeds: [0, 1, 2]")
+    api.run(api.plan(alone, allow_plugins=True), options=api.RunOptions(workers=1))
+    expected = values("none")
+    after_patches = fault_spec(project, ["patch", "none"], "seeds: [0, 1, 2]")
+    api.run(api.plan(after_patches, allow_plugins=True), options=api.RunOptions(workers=1, force=True))
+    assert values("none") == expected
+    assert len(set(expected.values())) == 3
+
+
+def test_what_a_trial_prints_is_kept(project: Path) -> None:
+    plan = api.plan(fault_spec(project, ["print", "raise"]), allow_plugins=True)
+    api.run(plan)
+    store = api.open_registry()
+    logs = {store.record(id)["status"]: store.record(id)["log"] for id in plan.trials}
+    assert len(logs["ok"]) <= 64 * 1024 + 100
+    assert logs["ok"].rstrip().endswith("xxx")
+    assert "ValueError: told to raise" in logs["error"]
+    assert "faults.py" in logs["error"]
+
+
+def test_a_second_run_runs_only_what_has_no_answer(project: Path) -> None:
+    file = fault_spec(project, ["none", "raise", "kill", "diverge"])
+    plan = api.plan(file, allow_plugins=True)
+    assert api.run(plan).cached == 0
+    again = api.run(plan)
+    assert (again.cached, sum(again.statuses.values())) == (3, 1)
+    retried = api.run(plan, options=api.RunOptions(retry_failed=True))
+    assert retried.statuses == Counter({"error": 1, "killed": 1})
+    assert api.run(plan, options=api.RunOptions(force=True)).cached == 0
+
+
+def test_editing_the_plugin_runs_its_trials_again(project: Path) -> None:
+    file = fault_spec(project, ["none"])
+    api.run(api.plan(file, allow_plugins=True))
+    plugin = project / "faults.py"
+    plugin.write_text(plugin.read_text() + "\n# a comment\n")
+    assert api.run(api.plan(file, allow_plugins=True)).cached == 1
+    plugin.write_text(plugin.read_text().replace('"print":', '"print" if True else "":'))
+    assert api.run(api.plan(file, allow_plugins=True)).cached == 0
+
+
+def test_plugins_run_only_when_allowed(project: Path) -> None:
+    with pytest.raises(api.NotAllowed, match=r"runs code of its own \(faults\.py\)"):
+        api.plan(fault_spec(project, ["none"]))
+
+
+def start(project: Path, file: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "harness.cli", "run", str(file), "--allow-plugins", "-j", "2", *more]
+    path = os.pathsep.join([str(Path(api.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.Popen(
+        command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    )
+
+
+def wait_for_workers(driver: int) -> list[int]:
+    """Pids of the driver's workers, once a trial hangs in each."""
+    import psutil
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        workers = [
+            p.pid for p in psutil.Process(driver).children(recursive=True)
+            if any("methodbench-" in f.path and f.path.endswith(".out") for f in p.open_files())
+        ]  # fmt: skip
+        if len(workers) == 2:
+            time.sleep(0.5)
+            return workers
+        time.sleep(0.05)
+    raise AssertionError("the workers did not start")
+
+
+def gone(pids: list[int], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_an_interrupt_keeps_what_ended_and_the_next_run_goes_on(project: Path) -> None:
+    file = fault_spec(project, ["none", "print", "hang"], "seeds: [0, 1]")
+    driver = start(project, file)
+    workers = wait_for_workers(driver.pid)
+    driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=30)
+    assert driver.returncode == 130, output
+    assert "Traceback" not in output
+    assert "2 left, the same command goes on from here" in output
+    assert gone(workers, 1.0)
+    again = api.run(api.plan(file, allow_plugins=True), options=api.RunOptions(timeout=1.0))
+    assert (again.cached, again.statuses) == (4, Counter({"timeout": 2}))
+
+
+def test_workers_end_within_a_second_of_a_killed_driver_and_the_trials_are_lost(project: Path) -> None:
+    file = fault_spec(project, ["none", "hang"], "seeds: [0, 1]")
+    driver = start(project, file)
+    workers = wait_for_workers(driver.pid)
+    driver.kill()
+    driver.wait()
+    assert gone(workers, 1.0)
+    store = api.open_registry()
+    store.sync()
+    assert api.mark_lost(store) == 2
+    assert statuses(project) == {"none": "ok", "hang": "lost"}
+    assert api.mark_lost(store) == 0
