@@ -121,6 +121,33 @@ def plan(
     return make_plan(spec, catalogue, lambda name: DATASETS[name].hash() or "absent", only, limit, smoke)
 
 
+def check_file(file: Path) -> Iterator[tuple[str, str | None]]:
+    """Run the contract tests on every component and task of a file: name of each test, and what is wrong or None.
+
+    Raises:
+        CatalogueError: the file cannot be read, or declares nothing.
+    """
+    from harness.catalog import CatalogueError, all_entries, find
+    from harness.contract import checks_for
+    from harness.engines.loading import load_object
+    from harness.protocols.context import Skip
+
+    catalogue = load_catalogue([file])
+    entries = [entry for entry in all_entries(catalogue) if Path(entry["file"]) == file]
+    if not entries:
+        raise CatalogueError(f"{file}: declares no component and no task; decorate one with @component or @task")
+    for entry in entries:
+        for name, check in checks_for(load_object(entry), lambda key: load_object(find(catalogue, key))):
+            try:
+                check()
+            except AssertionError as fault:
+                yield f"{entry['key']}: {name}", str(fault)
+            except Skip as reason:
+                yield f"{entry['key']}: {name} (skipped: {reason})", None
+            else:
+                yield f"{entry['key']}: {name}", None
+
+
 def open_registry(path: Path | None = None) -> Registry:
     """The registry at `path`, else the one METHODBENCH_REGISTRY names, else the project's."""
     from registry import Registry, find_registry
@@ -180,7 +207,7 @@ def run(
 
 
 def mark_lost(registry: Registry) -> int:
-    """Give every trial that an ended run of this machine planned and never recorded the status `lost`; says how many."""
+    """Give `lost` to every trial that an ended run of this machine planned and never recorded; says how many."""
     from harness.engines.environment import environment, machine_id
     from harness.engines.recorder import lost_record
 
@@ -189,7 +216,7 @@ def mark_lost(registry: Registry) -> int:
     if missing:
         with registry.writer(_run_id()) as writer:
             for planned in missing:
-                writer.append(lost_record(planned, facts, time.time()))
+                writer.append(lost_record(planned, facts))
         registry.sync(wait=False)
     return len(missing)
 
@@ -201,11 +228,10 @@ def table(*specs: str, registry: Registry | None = None) -> pa.Table:
     return load_results(registry or open_registry(), specs).table()
 
 
-def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> list[Comparison]:
+def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> Comparison:
     """Method `a` against method `b` over the same tasks and seeds."""
-    from reports.results import load_results
-
     from reports.compare import compare as compare_methods
+    from reports.results import load_results
 
     return compare_methods(load_results(registry or open_registry(), specs), a, b)
 

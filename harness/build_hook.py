@@ -1,4 +1,4 @@
-"""Wheel build: put what is read from these sources into the wheel, as harness/catalogue.json and specs/spec.schema.json.
+"""Wheel build: put into the wheel what is read from its sources, harness/catalogue.json and specs/spec.schema.json.
 
 `harness.catalog` finds the first and, as long as no source file was touched, neither scans nor writes a cache; editors
 find the second by the first line of each shipped spec.  An editable install gets neither: its sources change, and

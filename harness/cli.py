@@ -23,15 +23,23 @@ app = typer.Typer(
 registry_app = typer.Typer(help="Look after the registry.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(registry_app, name="registry")
 
-#: Exit code of each exception a command may end with; its text is one line per fault, place and remedy included.
+#: Faults of the user and their exit code; the text of each is one line per fault, with its place and remedy.
+BAD_INPUT, FAILED, BUSY, INTERRUPTED = 2, 1, 3, 130
 EXIT_CODES = {
-    "EngineError": 1,
-    **dict.fromkeys(
-        ("ArtefactError", "CatalogueError", "DynamicImport", "NewerRecord", "NoResults", "NotAllowed", "PlanError", "QueryError",
-         "RecordError", "RegistryError", "ReportError", "SpecErrors", "TemplateError"), 2
-    ),
-    "RegistryBusy": 3,
-}  # fmt: skip
+    "CatalogueError": BAD_INPUT,
+    "DynamicImport": BAD_INPUT,
+    "EngineError": FAILED,
+    "NewerRecord": BAD_INPUT,
+    "NoComparison": BAD_INPUT,
+    "NoResults": BAD_INPUT,
+    "NotAllowed": BAD_INPUT,
+    "PlanError": BAD_INPUT,
+    "RecordError": BAD_INPUT,
+    "RegistryBusy": BUSY,
+    "RegistryError": BAD_INPUT,
+    "SpecErrors": BAD_INPUT,
+    "TemplateError": BAD_INPUT,
+}
 
 Spec = Annotated[str, typer.Argument(help="A spec file, or the name of a shipped spec (`bench list specs`).")]
 RegistryPath = Annotated[Path | None, typer.Option("--registry", help="Registry folder; by default the project's.")]
@@ -50,7 +58,7 @@ def main() -> None:
         typer.echo(str(error), err=True)
         sys.exit(code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 @app.command(
@@ -118,7 +126,11 @@ def run(
         summary = api.run(plan, store, options, progress)
     if as_json:
         emit(
-            "done", run=summary.run, statuses=dict(summary.statuses), seconds=summary.seconds, registry=str(store.folder.root)
+            "done",
+            run=summary.run,
+            statuses=dict(summary.statuses),
+            seconds=summary.seconds,
+            registry=str(store.folder.root),
         )
     else:
         typer.echo(closing(summary), err=True)
@@ -126,9 +138,9 @@ def run(
             typer.echo(_leaderboards(store, [plan.spec.name], "terminal"))
         _echo_next(spec, plan, store, summary.failed)
     if summary.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     if summary.failed:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 @app.command(epilog="Examples: bench validate my.yaml · bench validate my_method.py")
@@ -145,7 +157,7 @@ def validate(
             failed |= fault is not None
             typer.echo(f"ok      {name}" if fault is None else f"FAILED  {name}: {fault}")
         if failed:
-            raise typer.Exit(1)
+            raise typer.Exit(FAILED)
         return
     spec, _ = api.load(file, allow_plugins)
     typer.echo(f"{spec.path}: {len(spec.methods)} methods, {len(spec.tasks)} tasks, {len(spec.seeds)} seeds: valid")
@@ -210,6 +222,21 @@ def leaderboard(
 ) -> None:
     """Print the leaderboards of the newest run of each spec."""
     typer.echo(_leaderboards(_registry(registry), specs or [], form))
+
+
+@app.command(epilog="Example: bench compare sgd adamw quickstart")
+def compare(
+    a: Annotated[str, typer.Argument(help="Label of a method.")],
+    b: Annotated[str, typer.Argument(help="Label of the method to compare it with.")],
+    specs: Annotated[list[str] | None, typer.Argument(help="Names of specs that ran; by default all.")] = None,
+    form: Annotated[str, typer.Option("--format", help="terminal, md or json.")] = "terminal",
+    registry: RegistryPath = None,
+) -> None:
+    """Compare two methods over the tasks and seeds they share, with paired intervals."""
+    from harness import api
+    from reports.compare import render_comparison
+
+    typer.echo(render_comparison(api.compare(a, b, *(specs or []), registry=_registry(registry)), form))
 
 
 @app.command(epilog='Example: bench query "SELECT status, count(*) FROM trials GROUP BY status"')
@@ -284,9 +311,8 @@ def _registry(path: Path | None) -> Registry:
 
 
 def _leaderboards(store: Registry, specs: list[str], form: str) -> str:
-    from reports.results import load_results
-
     from reports.leaderboard import leaderboards, render
+    from reports.results import load_results
 
     return render(leaderboards(load_results(store, specs)), form)
 

@@ -23,7 +23,7 @@ DATA_CALLS = {
 }
 DATA_DEFAULTS: dict[str, dict[str, Any]] = {"Metric": {"unit": "1"}, "Target": {}, "LessThan": {"or_equal": False}}
 COMPONENT_DEFAULTS: Entry = {"flags": [], "constraints": [], "verified": True}
-TASK_DEFAULTS: Entry = {"data": [], "target": None, "constraints": []}
+TASK_DEFAULTS: Entry = {"data": [], "target": None, "offers": [], "constraints": []}
 SCALAR_TYPES = ("float", "int", "bool", "str")
 
 

@@ -30,7 +30,9 @@ def listing(what: str, plugins: Sequence[Path]) -> str:
     if what not in WHAT:
         raise CatalogueError(f'"{what}" cannot be listed; expected one of {", ".join(WHAT)}')
     catalogue = load_catalogue(plugins)
-    sections = {slot: _component_rows(catalogue, slot) for slot in SLOTS if what in ("all", slot)}
+    sections: dict[str, Sequence[Sequence[str]]] = {
+        slot: _component_rows(catalogue, slot) for slot in SLOTS if what in ("all", slot)
+    }
     if what in ("all", "tasks"):
         sections["tasks"] = [_task_row(entry) for _, entry in sorted(catalogue["tasks"].items())]
     if what in ("all", "specs"):

@@ -105,7 +105,7 @@ def make_plan(
     rows = rows[:limit]
     kept = {row.trial for row in rows}
     return Plan(
-        spec,
+        spec.model_copy(update={"name": f"{spec.name}-smoke"}) if smoke else spec,  # never mixed with real results
         tuple(rows),
         {id: trial for id, trial in trials.items() if id in kept},
         {task.label: catalogue["tasks"][task.name] for task in spec.tasks},
@@ -185,6 +185,11 @@ class _Pair:
                     f'method "{method.label}" on task "{task.label}": {slot} {name} speaks the protocol "{found}", '
                     f'the task asks for "{protocol}"'
                 )
+            lacking = _lacking(catalogue["components"][slot][name], entry)
+            if lacking:
+                raise PlanError(
+                    f'method "{method.label}": {slot} {name} needs {lacking}, which "{task.label}" does not offer'
+                )
             slots[slot] = _resolve(catalogue, slot, name, params)
         self._identity = {
             "task": {"name": task.name, "version": entry["version"], "params": _held(entry, task.params)},
@@ -201,6 +206,12 @@ class _Pair:
 
     def identity(self, seed: int) -> dict[str, Any]:
         return {**self._identity, "seed": seed}
+
+
+def _lacking(component: Entry, task: Entry) -> str:
+    """What a component needs and a task does not offer, in words; empty when nothing is lacking."""
+    needs = [flag.removeprefix("needs_") for flag in component["flags"] if flag.startswith("needs_")]
+    return ", ".join(need.replace("_", " ") for need in needs if need not in task["offers"])
 
 
 def make_payload(identity: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:

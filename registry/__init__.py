@@ -6,7 +6,7 @@ Importing this room loads neither DuckDB nor Arrow; they come with the first cal
 from registry.errors import RecordError, RegistryBusy, RegistryError
 from registry.folder import find_registry
 from registry.log import LogWriter
-from registry.lookup import Known, LedgerEntry
+from registry.lookup import Known, LedgerEntry, Missing
 from registry.records import FINAL, STATUSES
 from registry.registry import Registry, SyncReport
 
@@ -16,6 +16,7 @@ __all__ = [
     "Known",
     "LedgerEntry",
     "LogWriter",
+    "Missing",
     "RecordError",
     "Registry",
     "RegistryBusy",

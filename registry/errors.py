@@ -23,7 +23,13 @@ class NewerRecord(RecordError):
     """A record was written by a newer methodbench than this one."""
 
 
-def one_line(error: BaseException, limit: int = 300) -> str:
-    """The first line of an error's text that says something, shortened to `limit` characters."""
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of DuckDB says that the disk, a quota or a file-size limit left no room."""
+    return any(words in str(error) for words in ("No space left", "Disk quota", "disk is full", "File too large"))
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's text that says something, shortened, with the remedy for a full disk."""
     lines = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if line), type(error).__name__)[:limit]
+    text = next((line for line in lines if line), type(error).__name__)[:300]
+    return f"{text}; free space on the disk and run again" if is_disk_full(error) else text

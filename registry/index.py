@@ -31,17 +31,15 @@ def reading(folder: Folder, timeout: float = TIMEOUT) -> Iterator[DuckDBPyConnec
         RegistryError: the registry was written by a newer program, or the index cannot be opened.
     """
     for last in (False, True):
-        with readable(folder, timeout) as (path, _):
+        with contextlib.ExitStack() as stack:
+            path, _ = stack.enter_context(readable(folder, timeout))
             try:
-                connection = _connect(path, read_only=True)
+                connection = stack.enter_context(_connected(path, read_only=True))
             except DamagedIndex:
                 if last:
                     raise
             else:
-                try:
-                    yield connection
-                finally:
-                    connection.close()
+                yield connection
                 return
         take_in(folder, timeout)
 
@@ -49,7 +47,7 @@ def reading(folder: Folder, timeout: float = TIMEOUT) -> Iterator[DuckDBPyConnec
 @contextlib.contextmanager
 def readable(folder: Folder, timeout: float = TIMEOUT) -> Iterator[tuple[Path, int]]:
     """Path of the index, made when missing, and the descriptor of the shared lock that is held on it."""
-    path = _path(folder)
+    path = index_path(folder)
     if not path.exists():
         take_in(folder, timeout)
     with hold(folder, exclusive=False, timeout=timeout) as lock:
@@ -63,7 +61,7 @@ def take_in(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
         RegistryBusy: the index was not free in time; what is not taken in stays for the next time.
         RegistryError: the registry was written by a newer program, or the disk is full.
     """
-    path, total, mended = _path(folder), Ingested(), False
+    path, total, mended = index_path(folder), Ingested(), False
     while True:
         with hold(folder, exclusive=True, timeout=timeout):
             try:
@@ -74,6 +72,8 @@ def take_in(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
                     raise
                 mended = more = True
                 done = Ingested(quarantined=_put_aside(folder, path, str(error)))
+            except OSError as error:
+                raise RegistryError(f"{path.parent}: cannot make the index: {error.strerror}") from None
         total.segments += done.segments
         total.records += done.records
         total.quarantined += done.quarantined
@@ -83,45 +83,63 @@ def take_in(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
 
 def rebuild(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
     """Make the index anew from the whole lake; the old one serves until the new one is complete."""
-    target = _path(folder)
+    target = index_path(folder)
     draft = target.with_suffix(".draft")
     with hold(folder, exclusive=True, timeout=timeout):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove(draft)
         run_steps(draft, migrations())
-        connection = _connect(draft, read_only=False)
-        try:
+        with _connected(draft, read_only=False) as connection:
             done = ingest(folder, connection, lake(folder), seconds=float("inf"))
-        finally:
-            connection.close()
+            connection.execute("CHECKPOINT")
         install(draft, target)
     return done
 
 
 def _slice(folder: Folder, path: Path) -> tuple[Ingested, bool]:
     """Ingest for about one slice; whether something is left."""
-    connection = _connect(path, read_only=False)
-    try:
+    with _connected(path, read_only=False) as connection:
         waiting = new_segments(folder, connection)
         done = ingest(folder, connection, waiting, SLICE)
-    finally:
-        connection.close()
     return done, done.segments + len(done.quarantined) < len(waiting)
 
 
-def _path(folder: Folder) -> Path:
+def index_path(folder: Folder) -> Path:
     """Where the index of this program's schema is or will be."""
     newest = migrations()[-1].number
     refuse_newer(folder, newest)
     return folder.index(newest)
 
 
+@contextlib.contextmanager
+def _connected(path: Path, read_only: bool) -> Iterator[DuckDBPyConnection]:
+    """A connection that is closed at the end; DuckDB's errors become ours, one line each."""
+    import duckdb
+
+    connection = _connect(path, read_only)
+    try:
+        yield connection
+    except duckdb.Error as error:
+        reason = one_line(error)
+        damage = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+        if isinstance(error, damage):
+            reason += "; run `bench registry rebuild`"
+        raise RegistryError(f"{path}: {reason}") from None
+    finally:
+        connection.close()
+
+
 def _connect(path: Path, read_only: bool) -> DuckDBPyConnection:
     import duckdb
 
+    connection = None
     try:
-        return duckdb.connect(str(path), read_only=read_only, config={"autoinstall_known_extensions": "false"})
+        connection = duckdb.connect(str(path), read_only=read_only, config={"autoinstall_known_extensions": "false"})
+        connection.execute("FROM store.segment LIMIT 0")
+        return connection
     except duckdb.Error as error:
+        if connection is not None:
+            connection.close()
         reason = one_line(error)
         if "Could not set lock" in reason:
             raise RegistryBusy(f"{path}: another program has the index open; close it and run again") from None

@@ -21,7 +21,7 @@ from registry.segments import MANIFEST, MAX_POINTS, MAX_RECORDS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-DISK_IS_FULL = ("No space left", "Disk quota", "disk is full")
+DISK_IS_FULL = ("No space left", "Disk quota", "disk is full", "File too large")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
 
 INCOMING = """

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import RegistryError
-from registry.records import SCHEMA
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,6 +34,21 @@ class Known:
     started: float
     machine: str
     record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A planned trial of an ended run without a record; `identity` is empty where no record of the trial is known."""
+
+    run: str
+    started: float
+    machine: str
+    trial: str
+    fingerprint: str
+    method: str
+    task: str
+    seed: int
+    identity: dict[str, Any]
 
 
 def ledger(connection: DuckDBPyConnection, pairs: Sequence[tuple[str, str]]) -> dict[str, LedgerEntry]:
@@ -111,8 +125,8 @@ def where_is(connection: DuckDBPyConnection, trial: str, fingerprint: str | None
     return str(row[0]), str(row[1])
 
 
-def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str | None) -> list[dict[str, Any]]:
-    """Records, without status and reason, for planned trials of ended runs that never got one.
+def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str | None) -> list[Missing]:
+    """Planned trials of ended runs that never got a record.
 
     A planned trial has one when something was recorded for it since its run started, or when it was cached then: an
     answer under the planned fingerprint.  Plans without fingerprints cannot say that, so their rows are left out.
@@ -123,10 +137,10 @@ def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str
     """
     rows = connection.execute(
         """
-        SELECT p.trial, p.fingerprint, any_value(u.run), max(u.started), any_value(u.machine), any_value(e.document),
-            (SELECT any_value(identity) FROM store.trial k WHERE k.trial = p.trial)
+        SELECT DISTINCT ON (p.trial, p.fingerprint)
+            u.run, u.started, u.machine, p.trial, p.fingerprint, p.method, p.task, p.seed,
+            (SELECT any_value(k.identity) FROM store.trial k WHERE k.trial = p.trial)
         FROM store.plan p JOIN store.run u USING (number)
-        LEFT JOIN store.environment e ON e.environment = u.environment AND e.machine = u.machine
         WHERE p.fingerprint IS NOT NULL AND u.run NOT IN (SELECT unnest($1::VARCHAR[]))
             AND ($2 IS NULL OR u.machine = $2)
             AND NOT EXISTS (
@@ -136,38 +150,10 @@ def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str
                     OR (t.fingerprint = p.fingerprint AND t.status IN ('ok', 'diverged', 'skipped', 'error'))
                 )
             )
-        GROUP BY p.trial, p.fingerprint ORDER BY p.trial, p.fingerprint""",
+        ORDER BY u.started DESC, p.method, p.task, p.seed""",
         [list(running), machine],
     ).fetchall()
-    return [_unfinished(*row) for row in rows]
-
-
-def _unfinished(
-    trial: str, fingerprint: str, run: str, started: float, machine: str, environment: str | None, identity: str | None
-) -> dict[str, Any]:
-    return {
-        "kind": "trial",
-        "schema": SCHEMA,
-        "trial": trial,
-        "fingerprint": fingerprint,
-        "identity": json.loads(identity or "{}"),
-        "run": run,
-        "machine": machine,
-        "environment": json.loads(environment or "{}"),
-        "started": started,
-        "modules": {},
-        "libraries": {},
-        "data": {},
-        "seconds": 0.0,
-        "total_seconds": 0.0,
-        "cpu_seconds": 0.0,
-        "peak_bytes": 0,
-        "state_bytes": 0,
-        "contended": False,
-        "counters": {},
-        "points": [],
-        "log": "",
-    }
+    return [Missing(*facts, identity=json.loads(identity or "{}")) for *facts, identity in rows]
 
 
 def statuses(connection: DuckDBPyConnection) -> dict[str, int]:

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from registry.errors import RegistryError
+from registry.errors import RegistryError, one_line
 from registry.folder import Folder, sync_folder
 from registry.records import SCHEMA as LAKE
 
@@ -79,16 +79,24 @@ def prepare(folder: Folder, steps: Sequence[Migration]) -> Path:
 
 
 def run_steps(path: Path, steps: Sequence[Migration]) -> None:
-    """Run migrations on the index file `path`, each in one transaction; the file is made when missing."""
+    """Run migrations on the index file `path`, each in one transaction; the file is made when missing.
+
+    Raises:
+        RegistryError: the file cannot be written, or a migration does not fit what it holds.
+    """
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        connection.execute(f"ATTACH {quoted(path)} AS target (STORAGE_VERSION '{STORAGE}')")
-        connection.execute("USE target")
-        for step in steps:
-            connection.execute("BEGIN")
-            connection.execute(step.sql)
-            connection.execute("COMMIT")
+        try:
+            connection.execute(f"ATTACH {quoted(path)} AS target (STORAGE_VERSION '{STORAGE}')")
+            connection.execute("USE target")
+            for step in steps:
+                connection.execute("BEGIN")
+                connection.execute(step.sql)
+                connection.execute("COMMIT")
+            connection.execute("CHECKPOINT target")  # closing would fail to, without a word, on a full disk
+        except duckdb.Error as error:
+            raise RegistryError(f"{path}: cannot make the index: {one_line(error)}") from None
 
 
 def settle(path: Path) -> None:
@@ -100,6 +108,8 @@ def settle(path: Path) -> None:
 
 def install(draft: Path, target: Path) -> None:
     """Put a finished, closed index file in the place of `target`, durably."""
+    if wal(draft).exists():
+        raise RegistryError(f"{draft}: could not be completed; free space on the disk and run again")
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     wal(target).unlink(missing_ok=True)

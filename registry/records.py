@@ -178,7 +178,8 @@ def _plain(value: Any, kind: type, place: str, name: str) -> Any:
 
 
 def _entries(entries: list[Any], fields: Mapping[str, type], required: int, place: str) -> list[dict[str, Any]]:
-    wanted = list(fields.items())
+    if _are_plain(entries, fields):
+        return entries
     keys, must = set(fields), frozenset(list(fields)[:required])
     plain = []
     for number, entry in enumerate(entries):
@@ -186,11 +187,18 @@ def _entries(entries: list[Any], fields: Mapping[str, type], required: int, plac
             raise RecordError(f"{place}[{number}] is {str(entry)[:60]!r}, expected a map")
         if entry.keys() - keys:
             raise RecordError(f"{place}[{number}]: unknown field {min(map(str, entry.keys() - keys))!r}")
-        if type(entry) is dict and all(
-            type(entry.get(name)) is kind and (kind is not int or -(2**63) <= entry[name] < 2**63)
-            for name, kind in wanted
-        ):
-            plain.append(entry)
-        else:
-            plain.append(_typed(entry, fields, must, f"{place}[{number}]"))
+        plain.append(_typed(entry, fields, must, f"{place}[{number}]"))
     return plain
+
+
+def _are_plain(entries: list[Any], fields: Mapping[str, type]) -> bool:
+    """Whether all entries are dicts of exactly these fields and types: the usual case, checked column by column."""
+    if set(map(type, entries)) != {dict} or set(map(len, entries)) != {len(fields)}:
+        return False
+    for name, kind in fields.items():
+        column = [entry.get(name) for entry in entries]
+        if set(map(type, column)) != {kind}:
+            return False
+        if kind is int and not -(2**63) <= min(column) <= max(column) < 2**63:
+            return False
+    return True

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from registry import lookup
 from registry.errors import RegistryBusy, RegistryError
 from registry.folder import Folder
-from registry.index import reading, rebuild, take_in
+from registry.index import index_path, reading, rebuild, take_in
 from registry.ingest import Ingested
 from registry.lock import TIMEOUT, holders
 from registry.log import Durability, LogWriter, is_alive, run_of
-from registry.lookup import Known, LedgerEntry
+from registry.lookup import Known, LedgerEntry, Missing
 from registry.records import SCHEMA
 from registry.segments import seal_logs, to_record
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+#: Seconds that a sync which must not stop a run waits for its turn.
+BRIEFLY = 0.5
 #: What `info` counts.
 COUNTED = ("records", "trials", "points", "runs", "segments")
 
@@ -49,11 +51,6 @@ class Registry:
         self.folder = Folder(Path(path))
         self.timeout = timeout
 
-    @property
-    def path(self) -> Path:
-        """Folder of the registry."""
-        return self.folder.root
-
     def exists(self) -> bool:
         """Whether anything was ever written here."""
         return any(
@@ -68,7 +65,7 @@ class Registry:
         """Seal every log whose writer is gone and take new segments into the index; live writers are not disturbed.
 
         Args:
-            wait: for the index; else what cannot be taken in at once waits for the next sync.
+            wait: for the index; else what cannot be taken in within half a second is left to the next sync.
 
         Raises:
             RegistryBusy: with `wait`, when the index was not free in time.
@@ -76,9 +73,10 @@ class Registry:
         """
         if not self.exists():
             return SyncReport(0, 0, (), busy=False)
+        index_path(self.folder)  # raises before a newer program's registry is touched
         sealed = seal_logs(self.folder)
         try:
-            done = take_in(self.folder, self.timeout if wait else 0.0)
+            done = take_in(self.folder, self.timeout if wait else BRIEFLY)
         except RegistryBusy:
             if wait:
                 raise
@@ -166,10 +164,8 @@ class Registry:
         logs = self.folder.logs.glob("*.log") if self.folder.logs.is_dir() else ()
         return {run_of(path) for path in logs if is_alive(path)}
 
-    def planned_but_missing(self, machine: str | None = None) -> list[dict[str, Any]]:
-        """Records of planned trials that ended runs never recorded: add `status` and `reason`, and append them.
-
-        Call after `sync`.  Identity is empty where no record of the trial is known; needs fingerprints in the plan.
+    def planned_but_missing(self, machine: str | None = None) -> list[Missing]:
+        """Trials that ended runs planned, with fingerprint, and never recorded; call after `sync`.
 
         Args:
             machine: only runs of this machine; give it wherever segments may have been copied from elsewhere.

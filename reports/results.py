@@ -63,6 +63,9 @@ def _unknown(what: str, name: str, known: Sequence[str], remedy: str) -> str:
     return f'the registry holds no {what} "{name}"; ' + (f'did you mean "{near[0]}"?' if near else remedy)
 
 
+LABELS = """
+SELECT DISTINCT method, task FROM plan WHERE run IN (SELECT unnest($runs::VARCHAR[])) ORDER BY task, method
+"""
 #: The lines of the plans of the runs $runs with what answers them.  `held` are the lines that count, `expected` the
 #: fingerprint that should answer them, `answers` the record that does: of that fingerprint if there is one, else the
 #: newest result of any other.
@@ -95,9 +98,9 @@ finals AS (
     FROM metrics WHERE record IN (SELECT record FROM answers) GROUP BY record
 ),
 points AS (
-    SELECT a.record, list({'step': c.step, 'seconds': c.seconds, 'value': c.value} ORDER BY c.step, c.seconds) AS curve
-    FROM answers a JOIN targets g USING (label) JOIN curves c ON c.record = a.record AND c.metric = g.metric
-    GROUP BY a.record
+    SELECT record, list({'step': c.step, 'seconds': c.seconds, 'value': c.value} ORDER BY c.step, c.seconds) AS curve
+    FROM (SELECT DISTINCT record, metric FROM answers JOIN targets USING (label)) JOIN curves c USING (record, metric)
+    GROUP BY record
 )
 SELECT a.method, a.label, a.plan_seed, a.planned_trial, a.stale, a.status, a.reason, a.machine, a.contended,
     a.seconds, a.cpu_seconds, a.peak_bytes, a.state_bytes, a.nfe, a.bits, f.finals, f.steps, p.curve
@@ -107,12 +110,12 @@ ORDER BY a.plan_seed
 
 
 def _run(index: DuckDBPyConnection, row: Mapping[str, Any], plans: Sequence[str]) -> Run:
-    """The run of `row` with everything the plans of the runs `plans`, oldest first and its own among them, ask for."""
+    """The run of `row` with everything that the plans of the runs `plans`, its own among them, ask for."""
     runs = {"runs": list(plans)}
     described = "SELECT task, entry FROM tasks WHERE run IN (SELECT unnest($runs::VARCHAR[])) ORDER BY started"
     tasks = {entry["task"]: _task(entry["task"], json.loads(entry["entry"])) for entry in _rows(index, described, runs)}
-    lines = "SELECT method, task FROM plan WHERE run = $run"
-    labels = [label for run in reversed(plans) for label in _rows(index, lines, {"run": run})]
+    labels = _rows(index, "SELECT method, task FROM plan WHERE run = $run", {"run": row["run"]})
+    labels += _rows(index, LABELS, runs)
     targets = {task.label: task.target.metric for task in tasks.values() if task.target}
     answers = _rows(index, ANSWERS, {**runs, "labels": list(targets), "metrics": list(targets.values())})
     return Run(

@@ -35,7 +35,7 @@ class Column:
         """Columns of the terminal that its widest cell takes."""
         from rich.cells import cell_len
 
-        return max(map(cell_len, (self.heading, *self.cells)))
+        return max(cell_len(plain(text)) for text in (self.heading, *self.cells))
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Sheet:
         lines: what must be known before reading the table.
         groups: columns that belong together, all of equal length.
         emphasis: one per row.
-        notes: what must be known to read it right.
+        notes: what must be known of this table to read it right.
+        legend: what its columns mean; said once for all tables that mean the same.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Sheet:
     groups: tuple[tuple[Column, ...], ...]
     emphasis: tuple[Emphasis, ...]
     notes: tuple[str, ...]
+    legend: tuple[str, ...] = ()
 
 
 def terminal(sheets: Sequence[Sheet], width: int | None = None) -> str:
@@ -68,7 +70,7 @@ def terminal(sheets: Sequence[Sheet], width: int | None = None) -> str:
     with console.capture() as capture:
         for number, sheet in enumerate(sheets):
             if number:
-                console.print()
+                console.print("\n")
             console.print(Text(plain(sheet.title), style="bold"))
             for line in sheet.lines:
                 console.print(Text(plain(line)))
@@ -79,7 +81,15 @@ def terminal(sheets: Sequence[Sheet], width: int | None = None) -> str:
                 console.print()
             for note in sheet.notes:
                 console.print(Text(plain(note), style="dim"))
+        if legend := _legend(sheets):
+            console.print()
+        for line in legend:
+            console.print(Text(plain(line), style="dim"))
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _legend(sheets: Sequence[Sheet]) -> list[str]:
+    return list(dict.fromkeys(line for sheet in sheets for line in sheet.legend))
 
 
 def _blocks(groups: Sequence[Sequence[Column]], width: int) -> Iterator[list[Column]]:
@@ -114,7 +124,6 @@ def _table(columns: Sequence[Column], emphasis: Sequence[Emphasis], console: Con
             justify="right" if column.right else "left",
             overflow="fold",
             max_width=console.width // 3 if column.key else None,
-            no_wrap=not column.key,
         )
     for row, style in enumerate(emphasis):
         table.add_row(*(Text(plain(column.cells[row])) for column in columns), style=STYLES[style])
@@ -122,13 +131,17 @@ def _table(columns: Sequence[Column], emphasis: Sequence[Emphasis], console: Con
 
 
 def markdown_tables(sheets: Sequence[Sheet]) -> str:
-    """Sheets as Markdown: a heading, a pipe table, the notes in small lines; labels are escaped."""
-    return "\n\n".join(_markdown(sheet) for sheet in sheets)
+    """Sheets as Markdown: a heading, a pipe table, a list of notes; at the end what the columns mean."""
+    legend = "<br>\n".join(markdown(line) for line in _legend(sheets))
+    return "\n\n".join(filter(None, [*map(_markdown, sheets), legend]))
 
 
 def _markdown(sheet: Sheet) -> str:
     columns = [column for group in sheet.groups for column in group]
-    rows = [[column.heading for column in columns], [("---:" if column.right else ":---") for column in columns]]
+    rows = [
+        [markdown(column.heading) for column in columns],
+        [("---:" if column.right else ":---") for column in columns],
+    ]
     for row, style in enumerate(sheet.emphasis):
         cells = [markdown(" ".join(column.cells[row].split()).replace("[ ", "[")) for column in columns]
         bold = style == "strong"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reports.compare import Comparison
 from reports.figures import differences, ends, medians, medians_with_ends, places
@@ -11,11 +13,9 @@ from reports.model import STATUSES, Metric
 from reports.pairs import Paired
 from reports.sheet import Column, Emphasis, Sheet
 from reports.statistics import Interval, fewest
-from reports.text import decimals, listed, memory, percent, short, writer
+from reports.text import decimals, listed, memory, percent, short, time_unit, writer
 
 BETTER = {"max": "higher is better", "min": "lower is better", "none": "no direction, so nothing is ranked"}
-
-
 SHORT = {"max": "higher", "min": "lower", "none": ""}
 
 
@@ -24,13 +24,19 @@ def sheet(board: Leaderboard) -> Sheet:
     task, metric, rows = board.task, board.metric, board.rows
     digits = places([row.value for row in rows])
     varies = f"seeds vary {listed(task.varies)}" if task.varies else "nothing varies with the seed: values are exact"
-    about = [f"{named(metric)}: {BETTER[metric.direction]}", *filter(None, [_target(board)]), varies]
+    meaning = f", {metric.help}" if metric.help else ""
+    about = [*filter(None, [_target(board)]), varies]
     return Sheet(
         title=f"{task.label} · {task.title}".removesuffix(" · "),
-        lines=(" · ".join(about), f"spec {board.spec} · run {board.run} · {_count(rows)}"),
+        lines=(
+            f"{named(metric)}{meaning}: {BETTER[metric.direction]}",
+            " · ".join(about),
+            f"spec {board.spec} · run {board.run} · {_count(rows)}",
+        ),
         groups=tuple(map(tuple, (_quality(rows, digits), _difference(rows, digits), _reached(rows), _costs(rows)))),
         emphasis=tuple(_emphasis(row) for row in rows),
         notes=tuple(_notes(board)),
+        legend=tuple(_legend(rows)),
     )
 
 
@@ -79,20 +85,18 @@ def _reached(rows: Sequence[Row]) -> list[Column]:
     targets = [row.target for row in rows]
     if not any(targets):
         return []
-    seconds = [t.seconds for t in targets if t]
-    write = writer(decimals((v.median for v in seconds), 3), 3)
     return [
         Column("reached", tuple(f"{t.reached}/{t.n}" if t and t.n else "" for t in targets)),
         Column("at step", medians_with_ends([t.steps if t else None for t in targets], "missed"), right=False),
-        Column("at s", medians(seconds, write, "missed")),
+        _durations("at", [t.seconds for t in targets if t], "missed", _rough(rows)),
     ]
 
 
 def _costs(rows: Sequence[Row]) -> list[Column]:
     costs = [row.cost for row in rows]
     columns = [
-        _cost("seconds", [c.seconds for c in costs], "~" if any(c.contended for c in costs) else ""),
-        _cost("CPU s", [c.cpu_seconds for c in costs]),
+        _durations("wall", [c.seconds for c in costs], mark=_rough(rows)),
+        _durations("CPU", [c.cpu_seconds for c in costs]),
     ]
     for heading, spent in (("NFE", [c.nfe for c in costs]), ("bits", [c.bits for c in costs])):
         if any(v.n and v.high > 0 for v in spent):
@@ -103,9 +107,16 @@ def _costs(rows: Sequence[Row]) -> list[Column]:
     return columns
 
 
-def _cost(heading: str, values: Sequence[Interval], mark: str = "") -> Column:
-    write = writer(decimals((v.median for v in values), 3), 3)
-    return Column(heading, tuple(mark + cell if cell else "" for cell in medians(values, write, "")))
+def _durations(heading: str, seconds: Sequence[Interval], infinite: str = "", mark: str = "") -> Column:
+    """Median durations in the unit that suits the longest, which stands in the heading."""
+    size, unit = time_unit(max((v.median for v in seconds if math.isfinite(v.median)), default=1.0))
+    scaled = [replace(v, median=v.median / size) for v in seconds]
+    cells = medians(scaled, writer(decimals((v.median for v in scaled), 3), 3), infinite)
+    return Column(f"{heading} {unit}", tuple(mark + cell if cell[:1].isdigit() else cell for cell in cells))
+
+
+def _rough(rows: Sequence[Row]) -> str:
+    return "~" if any(row.cost.contended for row in rows) else ""
 
 
 def _failures(row: Row) -> str:
@@ -135,23 +146,26 @@ def _notes(board: Leaderboard) -> list[str]:
         counts = listed([str(n) for n in few])
         enough = f"too few for {100 * level:g} %, which takes {fewest(level)} seeds"
         notes.append(f"(range): smallest … largest; n = {counts} is {enough}")
-    paired = {d.n: d.coverage for row in rows if (d := row.versus_best) and d.coverage is not None}
-    difference = "paired difference to the best row over common seeds: Hodges-Lehmann estimate"
-    if paired:
-        notes.append(
-            f"{difference}, {_coverages(paired, 'signed-rank interval')}; not corrected for the number of rows"
-        )
-    elif any(row.versus_best and row.versus_best.kind == "range" for row in rows):
-        notes.append(f"{difference}, (range) of the differences")
-    if any(row.target for row in rows):
-        notes.append(
-            "reached: seeds that met the target; at: the evaluation that first met it, a miss counts as infinite"
-        )
-    if any(row.cost.contended for row in rows):
-        notes.append("~ other trials ran beside: wall seconds are rough (bench run --exclusive measures them)")
     notes += [f"* {row.method} is provisional: {'; '.join(row.provisional)}" for row in rows if row.provisional]
     notes += [f"{row.method}, {remark}" for row in rows for remark in row.remarks]
     return notes
+
+
+def _legend(rows: Sequence[Row]) -> list[str]:
+    legend = []
+    paired = {d.n: d.coverage for row in rows if (d := row.versus_best) and d.coverage is not None}
+    difference = "paired difference to the best row over common seeds: Hodges-Lehmann estimate"
+    if paired:
+        legend.append(
+            f"{difference}, {_coverages(paired, 'signed-rank interval')}; not corrected for the number of rows"
+        )
+    elif any(row.versus_best and row.versus_best.kind == "range" for row in rows):
+        legend.append(f"{difference}, (range) of the differences")
+    if any(row.target for row in rows):
+        legend.append("reached: seeds that met the target; at: the evaluation that first met it, a miss is infinite")
+    if any(row.cost.contended for row in rows):
+        legend.append("~ other trials ran beside: wall time is rough (bench run --exclusive measures it)")
+    return legend
 
 
 def _coverages(by_n: dict[int, float], what: str) -> str:
@@ -187,10 +201,8 @@ def comparison_sheet(comparison: Comparison) -> Sheet:
                 Column("difference", tuple(_single(line.difference, digits) for line, digits in shown), right=False),
             ),
             (
-                Column("p", tuple("" if test.p is None else f"{test.p:.3g}" for test in tests)),
-                Column(
-                    "smallest p", tuple("" if test.smallest_p is None else f"{test.smallest_p:.3g}" for test in tests)
-                ),
+                Column("p", tuple(_probability(test.p) for test in tests)),
+                Column("smallest p", tuple(_probability(test.smallest_p) for test in tests)),
                 Column("ratio", tuple(_single(line.ratio, None).lstrip("+") for line in lines), right=False),
             ),
         ),
@@ -206,6 +218,10 @@ def _with_ends(value: Interval, digits: int | None) -> str:
 
 def _single(difference: Paired | None, digits: int | None) -> str:
     return "" if difference is None or difference.n == 0 else differences([difference], digits)[0]
+
+
+def _probability(p: float | None) -> str:
+    return "" if p is None else f"{p:.3g}"
 
 
 def _comparison_notes(comparison: Comparison) -> list[str]:

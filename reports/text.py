@@ -91,6 +91,12 @@ def memory(size: float) -> str:
     return f"{size:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
 
 
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which a duration is best told, with its seconds."""
+    units = ((7200, 3600, "h"), (120, 60, "min"), (1, 1, "s"), (1e-3, 1e-3, "ms"))
+    return next(((size, unit) for least, size, unit in units if seconds >= least), (1e-6, "µs"))
+
+
 def percent(share: float) -> str:
     """A share with one decimal: 96.9 %."""
     return f"{100 * share:.1f} %"

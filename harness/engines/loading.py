@@ -58,8 +58,7 @@ class Loader:
     def _object(self, place: Mapping[str, str]) -> Callable[..., Any]:
         key = place["module"], place["attr"]
         if key not in self._objects:
-            module = sys.modules.get(place["module"]) or import_source(place["module"], Path(place["file"]))
-            self._objects[key] = getattr(module, place["attr"])
+            self._objects[key] = load_object(place)
         return self._objects[key]
 
 
@@ -82,8 +81,14 @@ def make_request(
     )
 
 
-def import_source(module: str, file: Path) -> Any:
-    """Import a module of the project or of an installed package by name, a plugin file by its path."""
+def load_object(place: Mapping[str, Any]) -> Callable[..., Any]:
+    """The decorated object at "module" and "attr"; a plugin's module is read from "file"."""
+    module = sys.modules.get(place["module"]) or _import(place["module"], Path(place["file"]))
+    target: Callable[..., Any] = getattr(module, place["attr"])
+    return target
+
+
+def _import(module: str, file: Path) -> Any:
     if importlib.util.find_spec(module.partition(".")[0]) is not None:
         return importlib.import_module(module)
     spec = importlib.util.spec_from_file_location(module, file)

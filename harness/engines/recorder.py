@@ -79,18 +79,18 @@ def failure_record(
     }
 
 
-def lost_record(planned: Missing, environment: Mapping[str, str | int], now: float) -> dict[str, Any]:
+def lost_record(planned: Missing, environment: Mapping[str, str | int]) -> dict[str, Any]:
     """The record of a trial whose run ended before it did."""
     return {
         "kind": "trial",
         "schema": 1,
         "trial": planned.trial,
-        "fingerprint": planned.fingerprint or "0" * 32,
-        "identity": {},
+        "fingerprint": planned.fingerprint,
+        "identity": planned.identity,
         "machine": planned.machine,
         "environment": dict(environment),
         "run": planned.run,
-        "started": now,
+        "started": planned.started,
         "status": "lost",
         "reason": "the run ended before this trial did",
     }

@@ -169,6 +169,7 @@ class TaskInfo:
     params: type[Params]
     data: tuple[str, ...] = ()
     target: Target | None = None
+    offers: tuple[str, ...] = ()
 
 
 def component(
@@ -219,6 +220,7 @@ def task(
     params: type[Params],
     data: tuple[str, ...] = (),
     target: Target | None = None,
+    offers: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Register the decorated function `(params, method, ctx) -> None` as a standard task.
 
@@ -236,9 +238,23 @@ def task(
         params: its Params class, defined in the same file.
         data: names of the data sets it reads (`harness/parts/data.py`).
         target: the declared target of its cost-to-target.
+        offers: what it can give to components that ask: a flag "needs_base" is met by "base".
     """
     info = TaskInfo(
-        key, version, protocols, judges, baselines, metrics, varies, budget, seconds, source, params, data, target
+        key,
+        version,
+        protocols,
+        judges,
+        baselines,
+        metrics,
+        varies,
+        budget,
+        seconds,
+        source,
+        params,
+        data,
+        target,
+        offers,
     )
     return _attach("__task__", info)
 

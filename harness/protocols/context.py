@@ -81,9 +81,8 @@ class TrialContext:
         self.counters: dict[Counter, int] = dict.fromkeys(("forwards", "nfe", "samples", "draws", "bits"), 0)
         self.state_bytes = 0
         self._artefacts = artefacts
-        self._excluded = 0.0
-        self._paused_at: float | None = None
-        self._started = time.perf_counter()
+        self._paused_at: tuple[float, float] | None = None
+        self.start_clock()
 
     def rng(self, purpose: str, *index: int | str) -> torch.Generator:
         """Fresh CPU generator seeded by (seed, purpose, index).
@@ -100,25 +99,34 @@ class TrialContext:
     @property
     def seconds(self) -> float:
         """Wall seconds since the start, evaluation excluded."""
-        now = time.perf_counter() if self._paused_at is None else self._paused_at
-        return now - self._started - self._excluded
+        return self._spent(0)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of this process since the start, evaluation excluded."""
+        return self._spent(1)
 
     def start_clock(self) -> None:
         """Start counting seconds now: what came before (loading data, building artefacts) is not the method's."""
-        self._started, self._excluded = time.perf_counter(), 0.0
+        self._started, self._excluded = _clocks(), (0.0, 0.0)
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
-        """Exclude the body from `seconds`."""
+        """Exclude the body from `seconds` and `cpu_seconds`."""
         if self._paused_at is not None:
             yield
             return
-        self._paused_at = time.perf_counter()
+        self._paused_at = begin = _clocks()
         try:
             yield
         finally:
-            self._excluded += time.perf_counter() - self._paused_at
+            end = _clocks()
+            self._excluded = (self._excluded[0] + end[0] - begin[0], self._excluded[1] + end[1] - begin[1])
             self._paused_at = None
+
+    def _spent(self, clock: int) -> float:
+        now = _clocks() if self._paused_at is None else self._paused_at
+        return now[clock] - self._started[clock] - self._excluded[clock]
 
     def record(self, metric: str, value: float, step: int = 0) -> None:
         """Record a metric declared by the task, with steps, seconds, NFE and bits spent so far."""
@@ -142,6 +150,11 @@ class TrialContext:
             return recipe(**params, seed=seed)
         with self.evaluation():
             return self._artefacts(name, recipe, params, seed)
+
+
+def _clocks() -> tuple[float, float]:
+    """Wall and CPU time in seconds."""
+    return time.perf_counter(), time.process_time()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ Rules every merger of the protocol "state-dict" keeps (the contract tests hold t
 - float tensors are merged, sums accumulate in at least float32 and are cast once, to the dtype of the base;
 - `ctx.statistics` (running means and variances) are averaged over the experts, never trimmed or voted on;
 - integer and boolean buffers are copied where all experts agree, anything else is an error;
-- no order is given to the experts: permuting them changes the result by rounding only, except where the paper's
-  method depends on it.
+- permuting the experts changes the result by rounding only, except where the paper's method depends on their order:
+  then the component has the flag "ordered".
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class GaussAnisoParams(Params):
     ),
     varies=(),
     budget={},
-    seconds=0.05,
+    seconds=0.01,
     source="generated; closed form",
     params=GaussAnisoParams,
 )

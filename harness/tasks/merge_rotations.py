@@ -48,6 +48,7 @@ class MergeRotationsParams(Params):
     source="rotated MNIST views merged as in arXiv:2212.04089; mnist5k CC BY-SA 3.0, fashion-mnist MIT",
     params=MergeRotationsParams,
     data=("mnist5k", "fashion-mnist"),
+    offers=("base",),
 )
 def merge_rotations(params: MergeRotationsParams, method: Method, ctx: TrialContext) -> None:
     """Merge the four experts and test the result on every view."""

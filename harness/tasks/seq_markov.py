@@ -43,7 +43,7 @@ class SeqMarkovParams(Params):
     ),
     varies=(),
     budget={},
-    seconds=0.6,
+    seconds=0.5,
     source="generated; exact by enumeration",
     params=SeqMarkovParams,
 )

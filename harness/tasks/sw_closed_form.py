@@ -56,7 +56,7 @@ class SwClosedFormParams(Params):
     ),
     varies=("noise",),
     budget={},
-    seconds=0.1,
+    seconds=0.04,
     source="generated; closed form",
     params=SwClosedFormParams,
 )

@@ -48,6 +48,7 @@ class SyntheticInterferenceParams(Params):
     seconds=0.02,
     source="generated; the interference setting of arXiv:2306.01708 with an exact answer",
     params=SyntheticInterferenceParams,
+    offers=("base",),
 )
 def synthetic_interference(params: SyntheticInterferenceParams, method: Method, ctx: TrialContext) -> None:
     """Merge the experts and compare with the target."""

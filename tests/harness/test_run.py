@@ -97,7 +97,7 @@ def test_editing_the_plugin_runs_its_trials_again(project: Path) -> None:
     plugin = project / "faults.py"
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
     assert api.run(api.plan(file, allow_plugins=True)).cached == 1
-    plugin.write_text(plugin.read_text().replace('"print":', '"print" if True else "":'))
+    plugin.write_text(plugin.read_text().replace("torch.rand(())", "torch.rand(1)"))
     assert api.run(api.plan(file, allow_plugins=True)).cached == 0
 
 
@@ -115,36 +115,49 @@ def start(project: Path, file: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_workers(driver: int) -> list[int]:
-    """Pids of the driver's workers, once a trial hangs in each."""
+def wait_for_workers(driver: int, trials: set[str]) -> list[int]:
+    """Pids of the driver's workers, once each of these trials has begun in one."""
     import psutil
 
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        workers = [
-            p.pid for p in psutil.Process(driver).children(recursive=True)
-            if any("methodbench-" in f.path and f.path.endswith(".out") for f in p.open_files())
-        ]  # fmt: skip
-        if len(workers) == 2:
-            time.sleep(0.5)
-            return workers
+        captures = {
+            Path(file.path): process.pid
+            for process in psutil.Process(driver).children(recursive=True)
+            for file in process.open_files()
+            if file.path.endswith(".out")
+        }
+        if trials <= {capture.read_text().partition(" ")[0] for capture in captures}:
+            return list(captures.values())
         time.sleep(0.05)
-    raise AssertionError("the workers did not start")
+    raise AssertionError("the trials did not begin")
+
+
+def trials_of(file: Path, method: str) -> set[str]:
+    return {row.trial for row in api.plan(file, allow_plugins=True).rows if row.method == method}
 
 
 def gone(pids: list[int], seconds: float) -> bool:
+    """Whether all these processes end in time; what is left of one until it is waited for does not count."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
+        if all(_ended(pid) for pid in pids):
             return True
         time.sleep(0.02)
     return False
 
 
+def _ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def test_an_interrupt_keeps_what_ended_and_the_next_run_goes_on(project: Path) -> None:
     file = fault_spec(project, ["none", "print", "hang"], "seeds: [0, 1]")
     driver = start(project, file)
-    workers = wait_for_workers(driver.pid)
+    workers = wait_for_workers(driver.pid, trials_of(file, "hang"))
     driver.send_signal(signal.SIGINT)
     output, _ = driver.communicate(timeout=30)
     assert driver.returncode == 130, output
@@ -158,7 +171,7 @@ def test_an_interrupt_keeps_what_ended_and_the_next_run_goes_on(project: Path) -
 def test_workers_end_within_a_second_of_a_killed_driver_and_the_trials_are_lost(project: Path) -> None:
     file = fault_spec(project, ["none", "hang"], "seeds: [0, 1]")
     driver = start(project, file)
-    workers = wait_for_workers(driver.pid)
+    workers = wait_for_workers(driver.pid, trials_of(file, "hang"))
     driver.kill()
     driver.wait()
     assert gone(workers, 1.0)

@@ -167,7 +167,7 @@ def test_trial_points_of_a_line_search_may_be_infinite() -> None:
                 weight.data.fill_(float("nan"))
                 assert not closure().isfinite()
                 weight.data.copy_(kept)
-                closure()
+            self.zero_grad()
             super().step()
             return loss
 

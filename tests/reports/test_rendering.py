@@ -12,7 +12,7 @@ import pytest
 
 from reports.leaderboard import FORMATS, leaderboards, render
 from reports.model import Metric, Task
-from reports.text import cell, decimals, markdown, memory, plain, short, significant, writer
+from reports.text import cell, decimals, markdown, memory, plain, short, significant, time_unit, writer
 from tests.reports.example import realistic, results, trials
 
 EVIL = "a|b [bold]x[/bold] <script>alert(1)</script> [y](http://z) \x1b[31m\u202e`c`\n# *d* $e$ &lt;"
@@ -34,14 +34,23 @@ def test_no_line_is_wider_than_the_terminal_and_no_cell_is_cut(width: int) -> No
 
 def test_each_table_says_metric_direction_target_and_how_its_intervals_are_made() -> None:
     text = " ".join(render(leaderboards(realistic()), "terminal", 100).split())
-    assert "val_accuracy: higher is better · target >= 0.9 · seeds vary data and init" in text
+    assert "val_accuracy, share of right labels on held-out digits: higher is better" in text
+    assert "target >= 0.9 · seeds vary data and init" in text
     assert "interval: 96.9 % order-statistic interval of the median, n = 6" in text
-    assert "w2: lower is better · nothing varies with the seed: values are exact" in text
+    assert "w2: lower is better nothing varies with the seed: values are exact" in text
     assert "n = 3 is too few for 95 %, which takes 6 seeds" in text
     assert "96.9 % signed-rank interval, n = 6; not corrected for the number of rows" in text
     assert "* kaiming is provisional: 3 of 6 seeds have a result (3 timeout)" in text
     assert "not separated" in text
     assert "train_loss became nan at step 120" in text
+
+
+def test_what_columns_mean_is_said_once_for_all_tables() -> None:
+    for form in ("terminal", "md"):
+        text = " ".join(render(leaderboards(realistic()), form, 200).split())
+        assert text.count("interval: 96.9 % order-statistic") == 2, "with each table"
+        assert text.count("96.9 % signed-rank interval") == 1
+        assert text.count("not corrected for the number of rows") == 1
 
 
 def test_a_pipe_gets_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +159,7 @@ def test_a_column_has_as_many_decimals_as_its_largest_value_needs_and_more_where
     assert writer(None)(1e-6) == "1.000e-06"
 
 
-def test_counts_and_bytes_are_short() -> None:
+def test_counts_bytes_and_durations_are_short() -> None:
+    assert [time_unit(t)[1] for t in (3e-7, 0.4, 1.0, 90, 300, 8000)] == ["µs", "ms", "s", "s", "min", "h"]
     assert [short(n) for n in (0, 950, 999.96, 40_000, 1_214_000, 3.5e9)] == ["0", "950", "1k", "40k", "1.21M", "3.5G"]
     assert [memory(n) for n in (0, 1024, 312 << 20, 1 << 40)] == ["0 B", "1 KiB", "312 MiB", "1 TiB"]

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 import torch
 
-from harness.methods.init.kaiming import kaiming
+from harness.methods.init.kaiming import KaimingParams, kaiming
 from harness.methods.objective.cross_entropy import CrossEntropy
 from harness.methods.optimizer.sgd import sgd
 from harness.methods.sampler.el2n import EL2N
 from harness.methods.sampler.uniform import Uniform
 from harness.parts.data import DATASETS
 from harness.protocols.context import Skip
+from harness.protocols.init import InitContext, InitResult
 from harness.tasks.data_value import data_value, noisy_labels
-from tests.trial import curve, final, make_context, run_task
+from tests.trial import Choice, curve, final, info_of, make_context, run_task
 
 KNOWN = (kaiming, sgd, CrossEntropy, Uniform)
 SEEDS = range(4)
@@ -69,6 +70,24 @@ def test_the_cost_of_choosing_is_the_samplers() -> None:
     assert uniform.counters["samples"] == 50 * 64
     assert chosen.counters["samples"] == 50 * 64 + steps * 64 + 2 * pool
     assert chosen.counters["forwards"] == 50 + steps
+
+
+def test_scoring_models_differ_from_each_other_and_from_the_one_that_counts() -> None:
+    starts: list[torch.Tensor] = []
+
+    def watching(params: KaimingParams, model: torch.nn.Module, ctx: InitContext) -> InitResult:
+        result = kaiming(params, model, ctx)
+        starts.append(next(model.parameters()).detach().clone())
+        return result
+
+    watching.__component__ = info_of(kaiming)  # type: ignore[attr-defined]
+    choice: dict[str, Choice] = {"init": watching, "sampler": (EL2N, {"runs": 2, "epochs": 1})}
+    run_task(data_value, choice, known=KNOWN, budget={"steps": 1})
+    run_task(data_value, {"init": watching}, known=KNOWN, budget={"steps": 1})
+    first, second, counting, without_scoring = starts
+    assert torch.equal(counting, without_scoring)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, counting)
 
 
 def test_redrawn_labels_are_as_many_as_asked_and_follow_the_seed() -> None:

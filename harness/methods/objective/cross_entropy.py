@@ -33,8 +33,8 @@ class CrossEntropy:
 
     def __call__(self, logits: Tensor, batch: Batch, progress: float) -> Tensor:
         """Scalar; a weighted batch is divided by its size, so that weights 1 / (n p) leave the mean unbiased."""
-        target = logits.gather(1, batch.y[:, None]).squeeze(1)
+        target = logits.gather(1, batch.y[:, None])
         if self._smoothing:
-            target = target.lerp(logits.mean(1), self._smoothing)
-        loss = logits.logsumexp(1) - target
-        return loss.mean() if batch.weight is None else (loss * batch.weight).mean()
+            target = target.lerp(logits.mean(1, keepdim=True), self._smoothing)
+        loss = logits.logsumexp(1, keepdim=True) - target
+        return loss.mean() if batch.weight is None else (loss * batch.weight[:, None]).mean()

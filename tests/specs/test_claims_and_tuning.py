@@ -1,0 +1,114 @@
+"""Claims and tuning are stored as written and refer only to what the spec holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from specs import Claim, Range
+from tests.specs.conftest import Faults, Loader
+from tests.specs.texts import RICH
+
+
+def changed(old: str, new: str) -> str:
+    """The rich spec with one piece replaced."""
+    assert RICH.count(old) >= 1, old
+    return RICH.replace(old, new, 1)
+
+
+def test_claims_are_stored(spec: Loader) -> None:
+    first, second = spec(RICH).claims
+    assert (first.id, first.effect.better, first.effect.margin, first.effect.relative, first.n) == (
+        "ema-beats-sgd", "ema", 0.005, False, 8,
+    )  # fmt: skip
+    assert (second.effect.relative, second.n, second.paper) == (True, 10, "one run")
+    assert Claim.model_validate(second.model_dump()) == second
+
+
+def test_tuning_is_stored(spec: Loader) -> None:
+    tuning = spec(RICH).tuning
+    assert tuning is not None
+    assert (tuning.trials, tuning.studies, tuning.metric) == (8, 3, "test_accuracy")
+    assert tuning.space == {
+        "sgd": {
+            "optimizer": {
+                "lr": Range(scale="log", values=(1e-3, 1.0)),
+                "momentum": Range(scale="linear", values=(0.5, 0.99)),
+            }
+        },
+        "ema": {
+            "optimizer": {
+                "decay": Range(scale="grid", values=(0.9, 0.99, 0.999)),
+                "base.lr": Range(scale="log", values=(1e-3, 1e-1)),
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("better: ema", 'better: "ema[base.lr=0.1]"'),
+        ("{metric: train_loss, task: depth-train", '{metric: w2, task: "gauss-aniso[num_inference_steps=5]"'),
+        ("{metric: train_loss, task: depth-train", "{metric: w2, task: gauss-aniso"),
+    ],
+)
+def test_claims_may_name_a_point_of_a_sweep(spec: Loader, old: str, new: str) -> None:
+    assert len(spec(changed(old, new)).claims) == 2
+
+
+CASES = [
+    ("better: ema", "better: emma", "claims[0].effect.better", '"emma"', "ema"),
+    ("than: sgd", "than: ema", "claims[0].effect.than", '"ema"', None),
+    ("than: sgd", "than: 3", "claims[0].effect.than", "3", None),
+    ("task: depth-train", "task: dept-train", "claims[0].effect.task", '"dept-train"', "depth-train"),
+    ("  metric: test_accuracy\n      task", "  metric: test_acuracy\n      task", "claims[0].effect.metric", '"test_acuracy"', "test_accuracy"),
+    ("  metric: test_accuracy\n      task", "  metric: weight_norm\n      task", "claims[0].effect.metric", '"weight_norm"', None),
+    ("margin: 0.005", "margin: -1", "claims[0].effect.margin", "-1", None),
+    ("margin: 0.005", "margn: 1", "claims[0].effect.margn", 'unknown field "margn"', "margin"),
+    ("      margin: 0.005\n", "", "claims[0].effect", "", None),
+    ("n: 8", "n: 7", "claims[0].n", "7", None),
+    ("id: ema-beats-sgd", "id: restarts", "claims[1].id", '"restarts" a second time', None),
+    ("id: ema-beats-sgd", "id: Ema", "claims[0].id", '"Ema"', None),
+    ("text: no harm", "text: 3", "claims[1].text", "3", None),
+    ("trials: 8", "trials: 0", "tuning.trials", "0", None),
+    ("metric: test_accuracy\n  space", "metric: test_acuracy\n  space", "tuning.metric", '"test_acuracy"', "test_accuracy"),
+    ("sgd: {optimizer: {lr", "sdg: {optimizer: {lr", "tuning.space.sdg", 'unknown field "sdg"', "sgd"),
+    ("sgd: {optimizer: {lr", "sgd: {init: {lr", "tuning.space.sgd.init", 'unknown field "init"', None),
+    ("{lr: {log: [1e-3, 1.0]}", "{rl: {log: [1e-3, 1.0]}", "tuning.space.sgd.optimizer.rl", 'unknown field "rl"', "lr"),
+    ("[1e-3, 1.0]", "[0, 1.0]", "tuning.space.sgd.optimizer.lr.log[0]", "0", None),
+    ("[1e-3, 1.0]", "[1.0, 1e-3]", "tuning.space.sgd.optimizer.lr.log[1]", "1e-3", None),
+    ("[0.5, 0.99]", "[0.5, 1]", "tuning.space.sgd.optimizer.momentum.linear[1]", "1", None),
+    ("[0.9, 0.99, 0.999]", "[0.9, 2]", "tuning.space.ema.optimizer.decay.grid[1]", "2", None),
+    ("[0.9, 0.99, 0.999]", "[]", "tuning.space.ema.optimizer.decay.grid", "an empty list", None),
+    ("decay: {grid", "decay: {gird", "tuning.space.ema.optimizer.decay.gird", 'unknown field "gird"', "grid"),
+    ("base: {lr: {log: [1e-3", "base: {lrr: {log: [1e-3", "tuning.space.ema.optimizer.base.lrr", 'unknown field "lrr"', "lr"),
+    ("linear: [0.5, 0.99]", "linear: [0.5, 0.99], log: [1, 2]", "tuning.space.sgd.optimizer.momentum", "2 ranges", None),
+    ("{linear: [0.5, 0.99]}", "0.5", "tuning.space.sgd.optimizer.momentum", "0.5", None),
+    ("  studies: 3\n", "", "tuning", "", None),
+]  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize(("old", "new", "field", "found", "suggestion"), CASES, ids=[f"{c[2]}: {c[3]}" for c in CASES])
+def test_faults(faults: Faults, old: str, new: str, field: str, found: str, suggestion: str | None) -> None:
+    (error,) = faults(changed(old, new))
+    assert (error.field, error.found, error.suggestion) == (field, found, suggestion)
+    if found:
+        line = changed(old, new).splitlines()[error.line - 1]
+        assert line[error.column - 1 :].startswith(
+            found.removeprefix("unknown field ").split(" a second")[0].strip('"')
+        ) or (found in ("2 ranges", "an empty list"))
+
+
+def test_only_a_grid_is_a_range_of_choices(faults: Faults) -> None:
+    text = changed(
+        "    ema:\n      optimizer:\n", "    wide: {init: {mode: {log: [1, 2]}}}\n    ema:\n      optimizer:\n"
+    )
+    (error,) = faults(text)
+    assert error.expected == "a grid, since the parameter is not a number"
+    (error,) = faults(text.replace("{log: [1, 2]}", "{grid: [fan_in, fan_uot]}"))
+    assert (error.found, error.suggestion) == ('"fan_uot"', "fan_out")
+
+
+def test_a_misspelt_task_is_told_once_though_a_claim_names_it_rightly(faults: Faults) -> None:
+    (error,) = faults(changed("  - depth-train\n", "  - dept-train\n"))
+    assert (error.field, error.suggestion) == ("tasks[0]", "depth-train")
