@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
@@ -41,6 +42,7 @@ def quickstart(session: nox.Session) -> None:
     """Run the shipped spec `quickstart` and print its leaderboards."""
     install(session, "data")
     session.run("bench", "run", "quickstart", *session.posargs)
+    session.log(f"to go on with `bench`: . {Path(session.bin, 'activate').relative_to(Path.cwd())}")
 
 
 @nox.session(python=PYTHON)

@@ -41,7 +41,30 @@ EXIT_CODES = {
     "TemplateError": BAD_INPUT,
 }
 
-Spec = Annotated[str, typer.Argument(help="A spec file, or the name of a shipped spec (`bench list specs`).")]
+
+
+def _complete_spec(incomplete: str) -> list[str]:
+    """Names of shipped specs and spec files here, for shell completion."""
+    from specs import library_names
+
+    names = [*library_names(), *(path.name for path in Path().glob("*.yaml"))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _complete_name(incomplete: str) -> list[str]:
+    """Names of components, tasks and shipped specs, for shell completion."""
+    from harness.catalog import all_entries, load_catalogue
+
+    names = [*_complete_spec(incomplete), *(entry["key"] for entry in all_entries(load_catalogue()))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Spec = Annotated[
+    str,
+    typer.Argument(
+        help="A spec file, or the name of a shipped spec (`bench list specs`).", autocompletion=_complete_spec
+    ),
+]
 RegistryPath = Annotated[Path | None, typer.Option("--registry", help="Registry folder; by default the project's.")]
 AllowPlugins = Annotated[bool, typer.Option("--allow-plugins", help="Run the spec's own Python files.")]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Also read this component or task file.")]
@@ -192,7 +215,9 @@ def list_(
 
 @app.command(epilog="Examples: bench show adamw · bench show gauss-aniso · bench show quickstart · bench show 3f2a91c0")
 def show(
-    name: Annotated[str, typer.Argument(help="A component, task, shipped spec or trial id.")],
+    name: Annotated[
+        str, typer.Argument(help="A component, task, shipped spec or trial id.", autocompletion=_complete_name)
+    ],
     plugin: Plugins = None,
     registry: RegistryPath = None,
 ) -> None:

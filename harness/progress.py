@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api import Summary
@@ -38,8 +38,8 @@ def names_of(plan: Plan) -> dict[str, str]:
 class Progress:
     """Plain lines: every failure, and a count every few seconds."""
 
-    def __init__(self, plan: Plan, new: int, stream: TextIO = sys.stderr) -> None:
-        self.names, self.new, self.done, self.stream = names_of(plan), new, 0, stream
+    def __init__(self, plan: Plan, new: int) -> None:
+        self.names, self.new, self.done = names_of(plan), new, 0
         self._last = time.monotonic()
 
     def __enter__(self) -> Progress:
@@ -59,7 +59,7 @@ class Progress:
             self.say(f"{self.done}/{self.new} trials")
 
     def say(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
 
 class BarProgress(Progress):

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from registry.errors import DamagedIndex, RegistryBusy, RegistryError, one_line
+from registry.errors import DamagedIndex, RegistryBusy, RegistryError, is_disk_full, one_line
 from registry.folder import Folder
-from registry.ingest import DISK_IS_FULL, Ingested, ingest, lake, new_segments
+from registry.ingest import Ingested, ingest, lake, new_segments
 from registry.lock import TIMEOUT, hold
 from registry.migrate import install, migrations, prepare, refuse_newer, remove, run_steps, wal
 from registry.quarantine import move_file
@@ -143,7 +143,7 @@ def _connect(path: Path, read_only: bool) -> DuckDBPyConnection:
         reason = one_line(error)
         if "Could not set lock" in reason:
             raise RegistryBusy(f"{path}: another program has the index open; close it and run again") from None
-        if "Permission denied" in reason or any(words in reason for words in DISK_IS_FULL):
+        if "Permission denied" in reason or is_disk_full(error):
             raise RegistryError(f"{path}: cannot open the index: {reason}") from None
         raise DamagedIndex(f"{path}: cannot open the index: {reason}") from None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import DamagedIndex, RegistryError, one_line
+from registry.errors import DamagedIndex, RegistryError, is_disk_full, one_line
 from registry.folder import Folder
 from registry.migrate import migrations, quoted
 from registry.quarantine import move_file
@@ -21,7 +21,6 @@ from registry.segments import MANIFEST, MAX_POINTS, MAX_RECORDS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-DISK_IS_FULL = ("No space left", "Disk quota", "disk is full", "File too large")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
 
 INCOMING = """
@@ -177,10 +176,8 @@ def _take(folder: Folder, connection: DuckDBPyConnection, group: Sequence[Manife
     except duckdb.Error as error:
         with contextlib.suppress(duckdb.Error):
             connection.rollback()
-        if any(words in str(error) for words in DISK_IS_FULL):
-            raise RegistryError(
-                f"{folder.root}: cannot write the index: {one_line(error)}; free space, run again"
-            ) from None
+        if is_disk_full(error):
+            raise RegistryError(f"{folder.root}: cannot write the index: {one_line(error)}") from None
         if len(group) > 1:
             for manifest in group:
                 _take(folder, connection, [manifest], done)

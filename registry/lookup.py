@@ -153,7 +153,7 @@ def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str
         ORDER BY u.started DESC, p.method, p.task, p.seed""",
         [list(running), machine],
     ).fetchall()
-    return [Missing(*facts, identity=json.loads(identity or "{}")) for *facts, identity in rows]
+    return [Missing(*[*facts, json.loads(identity or "{}")]) for *facts, identity in rows]
 
 
 def statuses(connection: DuckDBPyConnection) -> dict[str, int]:

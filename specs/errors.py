@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NoReturn
 
-from specs.nodes import Place
+from specs.nodes import Place, cut, printable
 
 #: Reading stops here: no one mends more at once, and a hostile file must not cost minutes.
 MOST_ERRORS = 1000
@@ -41,7 +41,7 @@ class SpecError:
         field = f"{self.field}: " if self.field else ""
         said = f"found {self.found}, expected {self.expected}" if self.found else f"missing {self.expected}"
         hint = f'; did you mean "{self.suggestion}"?' if self.suggestion is not None else ""
-        return f"{place}: {field}{said}{hint}"
+        return printable(f"{place}: {field}{said}{hint}")
 
 
 class SpecErrors(Exception):
@@ -92,7 +92,7 @@ class Problems:
 
 def one_of(names: Iterable[str]) -> str:
     """ "one of a, b, c" for a message; long lists are cut and counted."""
-    listed = list(names)
+    listed = [cut(name) for name in names]
     if len(listed) == 1:
         return listed[0]
     if len(listed) <= MOST_NAMES:

@@ -76,13 +76,22 @@ def shown(node: Node) -> str:
 
 def quoted(text: str) -> str:
     """Text in double quotes, cut to one short line of printable characters."""
-    cut = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "..."
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in json.dumps(cut, ensure_ascii=False))
+    return printable(json.dumps(cut(text), ensure_ascii=False))
+
+
+def cut(text: str) -> str:
+    """Text shortened to what a message can hold."""
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """Text without line breaks and control characters, which a terminal would obey."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def under(field: str, key: str) -> str:
     """Path of `key` inside the map at `field`."""
-    return f"{field}.{key}" if field else key
+    return f"{field}.{cut(key)}" if field else cut(key)
 
 
 def short(value: object) -> str:

@@ -87,19 +87,20 @@ class ParamChecker:
         except ValidationError as error:
             faults = [self._fault(e["type"], e["loc"]) for e in error.errors(include_url=False, include_input=False)]
             checked = {**self._defaults, **given}
-        at_fault = {fault.path[0] for fault in faults}
+        told = {fault.path for fault in faults}
+        at_fault = {path[0] for path in told}
         sound = {name: value for name, value in checked.items() if name not in at_fault} if faults else checked
         for param in self._components:
             value = sound.get(param["name"], {})
             if not (isinstance(value, dict) or (value is None and param["optional"])):
                 faults.append(Fault((param["name"],), "value", expected(param)))
         for name, limits in self._tuples.items():
-            value = sound.get(name)
-            if value is not None and name in given:
-                outside = [i for i, entry in enumerate(value) if not all(fits(entry, limit) for fits, limit in limits)]
-                faults += [Fault((name, i), "value", expected(self.params[name], i)) for i in outside]
+            value = checked.get(name)
             if isinstance(value, tuple):
                 checked[name] = list(value)
+                if name in given and (name,) not in told:
+                    outside = [i for i, entry in enumerate(value) if _outside(entry, limits)]
+                    faults += [Fault((name, i), "value", expected(self.params[name], i)) for i in outside]
         for rule in self.constraints:
             left, right = sound.get(rule["left"]), sound.get(rule["right"])
             if left is not None and right is not None and not (left <= right if rule["or_equal"] else left < right):
@@ -148,6 +149,11 @@ def expected(param: Entry, index: int | None = None) -> str:
 
 def _limits(param: Entry) -> list[tuple[Callable[[Any, Any], bool], float]]:
     return [(compare, param[bound]) for bound, (_, compare) in BOUNDS.items() if bound in param]
+
+
+def _outside(entry: Any, limits: Iterable[tuple[Callable[[Any, Any], bool], float]]) -> bool:
+    """Whether an entry of a tuple is a number beyond a bound; what is no number has been told."""
+    return type(entry) in (int, float) and not all(fits(entry, limit) for fits, limit in limits)
 
 
 def _type(param: Entry) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from specs.errors import Problems, nearest
+from specs.errors import Problems
 from specs.extends import is_sweep
+from specs.fields import known_fields
 from specs.nodes import ListNode, MapNode, Node, Scalar, short, shown, under
 
 #: Trials of one spec, and so points of one sweep.
@@ -47,37 +48,31 @@ def points(node: MapNode, field: str, type_: str, problems: Problems) -> list[tu
     if grid is not None and log is not None:
         problems.add(node.entries["log"][0], field, "grid and log in one sweep", "one of the two")
         return []
-    allowed = ("grid",) if grid is not None else ("log", "n")
-    strange = [key for key in node.entries if key not in allowed]
-    for key in strange:
-        token = node.entries[key][0]
-        problems.add(token, under(field, key), f'unknown field "{key}"', " and ".join(allowed), nearest(key, allowed))
+    known, _ = known_fields(node.entries, ("grid",) if grid is not None else ("log", "n"), field, problems)
+    sound = len(known) == len(node.entries)
     if grid is not None:
-        if isinstance(grid, ListNode) and grid.items:
-            return [(item, f"{field}.grid[{i}]") for i, item in enumerate(grid.items)] if not strange else []
-        problems.add(grid, under(field, "grid"), shown(grid), "a list of values")
-        return []
+        if not isinstance(grid, ListNode) or not grid.items:
+            problems.add(grid, under(field, "grid"), shown(grid), "a list of values")
+            return []
+        return [(item, f"{field}.grid[{i}]") for i, item in enumerate(grid.items)] if sound else []
     if type_ not in ("float", "int"):
         problems.add(node.entries["log"][0], field, "a log sweep", "a grid, since the parameter is not a number")
         return []
-    return _log(node, field, type_, problems) if not strange else []
-
-
-def _log(node: MapNode, field: str, type_: str, problems: Problems) -> list[tuple[Node, str]]:
-    log, n = node.get("log"), node.get("n")
-    ends = interval(log, under(field, "log"), positive=True, problems=problems) if log is not None else None
+    ends = interval(known["log"], under(field, "log"), positive=True, problems=problems)
+    n = known.get("n")
     if n is None:
-        problems.missing(node, field, 'required field "n" (an integer >= 2)')
+        if sound:
+            problems.missing(node, field, 'required field "n" (an integer >= 2)')
         return []
     if not isinstance(n, Scalar) or type(n.value) is not int or not 2 <= n.value <= MOST_TRIALS:
         problems.add(n, under(field, "n"), shown(n), f"an integer >= 2 and <= {MOST_TRIALS}")
         return []
-    if ends is None:
+    if ends is None or not sound:
         return []
     low, high = ends
-    values = log_points(float(low.value or 0), float(high.value or 0), n.value)
-    inner: list[float | int] = [round(v) for v in values[1:-1]] if type_ == "int" else list(values[1:-1])
-    between: list[Node] = [Scalar(node.file, node.line, node.column, v, short(v)) for v in inner]
+    inner: list[float] = log_points(number_of(low) or 0, number_of(high) or 0, n.value)[1:-1]
+    values = [round(value) if type_ == "int" else value for value in inner]
+    between: list[Node] = [Scalar(node.file, node.line, node.column, value, short(value)) for value in values]
     return [(low, f"{field}.log[0]"), *((point, field) for point in between), (high, f"{field}.log[1]")]
 
 

@@ -13,7 +13,7 @@ import yaml
 from yaml.events import AliasEvent, DocumentStartEvent, NodeEvent, ScalarEvent, SequenceStartEvent
 
 from specs.errors import Problems
-from specs.nodes import ListNode, MapNode, Node, Place, Scalar, quoted
+from specs.nodes import ListNode, MapNode, Node, Place, Scalar, quoted, under
 from specs.scalars import resolve
 from specs.syntax import tell_syntax_error
 
@@ -159,7 +159,10 @@ class _Composer:
         self.problems.stop()
 
     def _field(self) -> str:
-        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.trail).removeprefix(".")
+        field = ""
+        for part in self.trail:
+            field = f"{field}[{part}]" if isinstance(part, int) else under(field, part)
+        return field
 
     def _place(self, event: Any) -> Place:
         mark = event.start_mark

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,16 @@ def measure() -> dict[str, Any]:
     return {"trials": TRIALS, "points": sum(map(len, warm.values())), "different": len(different)}
 
 
-def _points(plan: Plan, batches: Iterable[list[str]], folder: Path) -> dict[str, list[tuple[str, int, str]]]:
+def _points(plan: Plan, batches: list[list[str]], folder: Path) -> dict[str, list[tuple[str, int, str]]]:
     """Metric, step and exact value of every point, after running each batch in one worker of its own."""
     registry = Registry(folder)
     for batch in batches:
-        part = Plan(plan.spec, plan.rows, {id: plan.trials[id] for id in batch}, plan.tasks, plan.components)
+        rows = tuple(row for row in plan.rows if row.trial in batch)
+        part = dataclasses.replace(plan, rows=rows, trials={id: plan.trials[id] for id in batch})
         summary = api.run(part, registry, api.RunOptions(workers=1, force=True))
         assert summary.statuses == {"ok": len(batch)}, summary
     return {
         id: [(p["metric"], p["step"], float(p["value"]).hex()) for p in registry.record(id)["points"]]
-        for batch in [*batches]
+        for batch in batches
         for id in batch
     }

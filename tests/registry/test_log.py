@@ -116,7 +116,12 @@ def test_syncs_as_often_as_asked(
     calls: list[int] = []
     real = os.fdatasync
     monkeypatch.setattr("registry.log.SYNC_SECONDS", 60.0)
-    monkeypatch.setattr(os, "fdatasync", lambda fd: (calls.append(fd), real(fd)))
+
+    def counted(fd: int) -> None:
+        calls.append(fd)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
     with registry.writer("run-1", durability) as writer:  # type: ignore[arg-type]
         for number in range(10):
             writer.append(trial(number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from tests.registry.samples import point, run, trial
         ({"identity": {"x": 1, 2: "y"}}, "not supported between"),
     ],
 )
-def test_wrong_shape_is_told_in_one_line(change: dict[str, object], message: str) -> None:
+def test_wrong_shape_is_told_in_one_line(change: dict[str, Any], message: str) -> None:
     with pytest.raises(RecordError) as caught:
         canonical(check(trial(**change)))
     assert message in str(caught.value)

@@ -61,8 +61,8 @@ CASES = [
     ("than: sgd", "than: ema", "claims[0].effect.than", '"ema"', None),
     ("than: sgd", "than: 3", "claims[0].effect.than", "3", None),
     ("task: depth-train", "task: dept-train", "claims[0].effect.task", '"dept-train"', "depth-train"),
-    ("  metric: test_accuracy\n      task", "  metric: test_acuracy\n      task", "claims[0].effect.metric", '"test_acuracy"', "test_accuracy"),
-    ("  metric: test_accuracy\n      task", "  metric: weight_norm\n      task", "claims[0].effect.metric", '"weight_norm"', None),
+    ("_accuracy\n      task", "_acuracy\n      task", "claims[0].effect.metric", '"test_acuracy"', "test_accuracy"),
+    ("test_accuracy\n      task", "weight_norm\n      task", "claims[0].effect.metric", '"weight_norm"', None),
     ("margin: 0.005", "margin: -1", "claims[0].effect.margin", "-1", None),
     ("margin: 0.005", "margn: 1", "claims[0].effect.margn", 'unknown field "margn"', "margin"),
     ("      margin: 0.005\n", "", "claims[0].effect", "", None),
@@ -71,7 +71,7 @@ CASES = [
     ("id: ema-beats-sgd", "id: Ema", "claims[0].id", '"Ema"', None),
     ("text: no harm", "text: 3", "claims[1].text", "3", None),
     ("trials: 8", "trials: 0", "tuning.trials", "0", None),
-    ("metric: test_accuracy\n  space", "metric: test_acuracy\n  space", "tuning.metric", '"test_acuracy"', "test_accuracy"),
+    ("_accuracy\n  space", "_acuracy\n  space", "tuning.metric", '"test_acuracy"', "test_accuracy"),
     ("sgd: {optimizer: {lr", "sdg: {optimizer: {lr", "tuning.space.sdg", 'unknown field "sdg"', "sgd"),
     ("sgd: {optimizer: {lr", "sgd: {init: {lr", "tuning.space.sgd.init", 'unknown field "init"', None),
     ("{lr: {log: [1e-3, 1.0]}", "{rl: {log: [1e-3, 1.0]}", "tuning.space.sgd.optimizer.rl", 'unknown field "rl"', "lr"),
@@ -81,11 +81,11 @@ CASES = [
     ("[0.9, 0.99, 0.999]", "[0.9, 2]", "tuning.space.ema.optimizer.decay.grid[1]", "2", None),
     ("[0.9, 0.99, 0.999]", "[]", "tuning.space.ema.optimizer.decay.grid", "an empty list", None),
     ("decay: {grid", "decay: {gird", "tuning.space.ema.optimizer.decay.gird", 'unknown field "gird"', "grid"),
-    ("base: {lr: {log: [1e-3", "base: {lrr: {log: [1e-3", "tuning.space.ema.optimizer.base.lrr", 'unknown field "lrr"', "lr"),
-    ("linear: [0.5, 0.99]", "linear: [0.5, 0.99], log: [1, 2]", "tuning.space.sgd.optimizer.momentum", "2 ranges", None),
+    ("base: {lr: {log", "base: {lrr: {log", "tuning.space.ema.optimizer.base.lrr", 'unknown field "lrr"', "lr"),
+    ("linear: [0.5", "log: [1, 2], linear: [0.5", "tuning.space.sgd.optimizer.momentum", "2 ranges", None),
     ("{linear: [0.5, 0.99]}", "0.5", "tuning.space.sgd.optimizer.momentum", "0.5", None),
     ("  studies: 3\n", "", "tuning", "", None),
-]  # fmt: skip  # noqa: E501
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("old", "new", "field", "found", "suggestion"), CASES, ids=[f"{c[2]}: {c[3]}" for c in CASES])
