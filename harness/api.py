@@ -14,10 +14,10 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.catalog import Catalogue, load_catalogue
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from harness.engines.recorder import Job
     from harness.engines.worker import Finished
-    from harness.plan import Plan
+    from harness.plan import Plan, Trial
     from registry import LedgerEntry, Registry
     from registry.log import Durability
     from reports.compare import Comparison
@@ -114,11 +114,17 @@ def plan(
     allow_plugins: bool = False,
 ) -> Plan:
     """The trials of a spec; see `harness.plan.make_plan` for the arguments."""
-    from harness.parts.data import DATASETS
     from harness.plan import make_plan
 
     spec, catalogue = load(source, allow_plugins)
-    return make_plan(spec, catalogue, lambda name: DATASETS[name].hash() or "absent", only, limit, smoke)
+    return make_plan(spec, catalogue, data_hash, only, limit, smoke)
+
+
+def data_hash(name: str) -> str:
+    """Content hash of a data set, "absent" where it is missing."""
+    from harness.parts.data import DATASETS
+
+    return DATASETS[name].hash() or "absent"
 
 
 def check_file(file: Path) -> Iterator[tuple[str, str | None]]:
@@ -174,24 +180,40 @@ def run(
 
     An interrupt stops the workers; what had ended is stored, and the next run goes on from there.
     """
-    from harness.engines.environment import commit, environment, machine_id
-    from harness.engines.recorder import RunInfo, run_record
-
     registry, options = registry or open_registry(), options or RunOptions()
     registry.sync(wait=False)
     mark_lost(registry)
     known = cached(plan, registry, options)
-    jobs = [job for job in _jobs(plan, options) if job.trial not in known]
-    summary = Summary(_run_id(), registry.folder.root, len(plan.trials), len(plan.trials) - len(jobs))
-    facts = environment()
-    workers = options.worker_count(len(jobs))
+    trials = [trial for trial in plan.trials.values() if trial.id not in known]
+    return _execute(trials, registry, options, observe, plan)
+
+
+def run_trials(trials: Sequence[Trial], registry: Registry, options: RunOptions | None = None) -> Summary:
+    """Run these trials, whatever the registry holds, without a spec around them."""
+    return _execute(trials, registry, options or RunOptions(), lambda finished: None, None)
+
+
+def _execute(
+    trials: Sequence[Trial],
+    registry: Registry,
+    options: RunOptions,
+    observe: Callable[[Finished], None],
+    plan: Plan | None,
+) -> Summary:
+    from harness.engines.environment import commit, environment, machine_id
+    from harness.engines.recorder import RunInfo, run_record
+
+    facts, workers, begin = environment(), options.worker_count(len(trials)), time.perf_counter()
+    planned = len(plan.trials) if plan else len(trials)
+    summary = Summary(_run_id(), registry.folder.root, planned, planned - len(trials))
     info = RunInfo(summary.run, machine_id(facts), facts, contended=workers > 1)
-    begin = time.perf_counter()
     with registry.writer(summary.run, options.durability) as writer:
-        writer.append(run_record(plan, info, time.time(), sys.argv, commit()))
-        if jobs:
+        if plan is not None:
+            writer.append(run_record(plan, info, time.time(), sys.argv, commit()))
+        if trials:
             from harness.engines.local import run_jobs
 
+            jobs = [_job(trial, options) for trial in trials]
             limit = options.memory_limit or int(0.8 * int(facts["memory_bytes"]) / workers)
             try:
                 for finished in run_jobs(jobs, registry.folder.root, info, writer, workers, limit, options.durability):
@@ -236,14 +258,12 @@ def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> Co
     return compare_methods(load_results(registry or open_registry(), specs), a, b)
 
 
-def _jobs(plan: Plan, options: RunOptions) -> Iterator[Job]:
+def _job(trial: Trial, options: RunOptions) -> Job:
     from harness.engines.recorder import Job
 
-    for trial in plan.trials.values():
-        seconds: Mapping[str, Any] = trial.identity["budget"]
-        predicted = max(trial.seconds, float(seconds.get("seconds", 0.0)))
-        timeout = options.timeout or max(60.0, 20 * predicted)
-        yield Job(trial.id, trial.identity, trial.payload, trial.fingerprint.id, trial.fingerprint.data, timeout)
+    predicted = max(trial.seconds, float(trial.identity["budget"].get("seconds", 0.0)))
+    timeout = options.timeout or max(60.0, 20 * predicted)
+    return Job(trial.id, trial.identity, trial.payload, trial.fingerprint.id, trial.fingerprint.data, timeout)
 
 
 def _run_id() -> str:

@@ -59,6 +59,16 @@ class Artefact:
     content: str
 
 
+@dataclass(frozen=True)
+class Use:
+    """That a trial asked for an artefact: what its building cost, and whether this trial happened to build it."""
+
+    name: str
+    key: str
+    seconds: float
+    built: bool
+
+
 class ArtefactStore:
     """Artefacts in a folder, safe under any number of processes and threads.
 
@@ -70,7 +80,8 @@ class ArtefactStore:
     def __init__(self, folder: Path, recipe_hash: Callable[[Recipe], str]) -> None:
         self.folder = folder
         self._recipe_hash = recipe_hash
-        self._memory: OrderedDict[str, dict[str, Tensor]] = OrderedDict()
+        self._memory: OrderedDict[str, tuple[Artefact, dict[str, Tensor]]] = OrderedDict()
+        self._used: list[Use] = []
 
     def get(self, name: str, recipe: Recipe, params: Mapping[str, Any], seed: int) -> dict[str, Tensor]:
         """Tensors of `recipe(**params, seed=seed)`, loaded if they are stored, else built once and stored.
@@ -91,16 +102,23 @@ class ArtefactStore:
         """
         origin, recipe_hash = f"{recipe.__module__}.{recipe.__qualname__}", self._recipe_hash(recipe)
         key = _key(name, origin, recipe_hash, params, seed)
-        tensors = self._memory.pop(key, None) or self._load(key)
-        if tensors is None:
+        stored, built = self._memory.pop(key, None) or self._load(key), False
+        if stored is None:
             with self._locked(key):
-                tensors = self._load(key)  # another process may have built it while this one waited
-                if tensors is None:
-                    tensors = self._build(key, name, recipe, origin, recipe_hash, params, seed)
-        self._memory[key] = tensors
+                stored = self._load(key)  # another process may have built it while this one waited
+                if stored is None:
+                    stored, built = self._build(key, name, recipe, origin, recipe_hash, params, seed), True
+        self._memory[key] = stored
         while len(self._memory) > MEMORY:
             self._memory.popitem(last=False)
+        artefact, tensors = stored
+        self._used.append(Use(name, key, artefact.seconds, built))
         return {name: tensor.clone() for name, tensor in tensors.items()}
+
+    def take_used(self) -> list[Use]:
+        """What was asked for since the last call."""
+        used, self._used = self._used, []
+        return used
 
     def list(self) -> tuple[Artefact, ...]:
         """All stored artefacts by name, seed and age; files that cannot be read are left out."""
@@ -122,7 +140,7 @@ class ArtefactStore:
 
     def _build(
         self, key: str, name: str, recipe: Recipe, origin: str, recipe_hash: str, params: Mapping[str, Any], seed: int
-    ) -> dict[str, Tensor]:
+    ) -> tuple[Artefact, dict[str, Tensor]]:
         started, begin = time.time(), time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -135,7 +153,7 @@ class ArtefactStore:
             self._publish(self._tensors(content), payload)
             text = json.dumps(asdict(artefact), sort_keys=True, indent=1)
             self._publish(self.folder / "keys" / f"{key}.json", text.encode())
-        return tensors
+        return artefact, tensors
 
     def _publish(self, file: Path, payload: bytes) -> None:
         """Put a file in place whole: written beside it, synced and renamed; the lock "publish" is held.
@@ -156,14 +174,14 @@ class ArtefactStore:
         finally:
             os.close(folder)
 
-    def _load(self, key: str) -> dict[str, Tensor] | None:
-        """The stored tensors, None where there are none or where they are not what was stored."""
+    def _load(self, key: str) -> tuple[Artefact, dict[str, Tensor]] | None:
+        """The stored artefact, None where there are none or where they are not what was stored."""
         artefact = self._read(self.folder / "keys" / f"{key}.json")
         if artefact is None:
             return None
         try:
             payload = self._tensors(artefact.content).read_bytes()
-            return load(payload) if hashlib.sha256(payload).hexdigest() == artefact.content else None
+            return (artefact, load(payload)) if hashlib.sha256(payload).hexdigest() == artefact.content else None
         except (FileNotFoundError, SafetensorError):
             return None
 

@@ -16,6 +16,7 @@ from harness.declarations import Entry
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from harness.artefacts import Artefact
     from harness.plan import Plan
 
 WHAT = ("all", "specs", "tasks", *SLOTS)
@@ -105,6 +106,23 @@ def record_text(record: Mapping[str, Any]) -> str:
     values = [(name, f"{point['value']:.6g}", f"step {point['step']}") for name, point in last.items()]
     identity = json.dumps(record["identity"], indent=1, sort_keys=True)
     return f"{_columns(head)}\n\n{_columns(values)}\n\nidentity\n{identity}"
+
+
+def artefacts_text(artefacts: Sequence[Artefact]) -> str:
+    """One line per stored artefact."""
+    rows = [("name", "seed", "built in", "size", "parameters", "key")]
+    rows += [
+        (
+            a.name,
+            str(a.seed),
+            f"{a.seconds:.2f} s",
+            f"{a.bytes / 2**20:.1f} MiB",
+            json.dumps(dict(a.params)),
+            a.key[:12],
+        )
+        for a in artefacts
+    ]
+    return _columns(rows) if artefacts else "no artefacts"
 
 
 def registry_text(info: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def make_plan(
     Raises:
         PlanError: a method or a task meets nothing, or a component speaks another protocol than the task asks for.
     """
-    sources = Sources({e["module"]: Path(e["file"]) for e in _plugin_entries(catalogue)})
+    sources = _sources(catalogue)
     rows: list[Row] = []
     trials: dict[str, Trial] = {}
     for method, task in _pairs(spec, catalogue):
@@ -92,16 +92,15 @@ def make_plan(
             continue
         entry = catalogue["tasks"][task.name]
         pair = _Pair(method, task, entry, catalogue, _budget(spec, entry, smoke))
-        fingerprint = Fingerprint(
-            sources.closure(pair.payload["roots"]),
-            library_versions(),
-            {name: data_hash(name) for name in entry["data"]},
-        )
+        fingerprint = _fingerprint(pair.payload, sources, entry, data_hash)
         for seed in spec.seeds[:1] if smoke or not entry["varies"] else spec.seeds:
             identity = pair.identity(seed if entry["varies"] else 0)
             id = trial_id(identity)
             trials.setdefault(id, Trial(id, identity, pair.payload, fingerprint, pair.seconds))
             rows.append(Row(id, method.label, task.label, identity["seed"]))
+    if not rows:
+        labels = ", ".join(f"{method.label}@{task.label}" for method, task in _pairs(spec, catalogue))
+        raise PlanError(f'{spec.path}: --only "{only}" matches no pair of {labels}')
     rows = rows[:limit]
     kept = {row.trial for row in rows}
     return Plan(
@@ -114,6 +113,28 @@ def make_plan(
             for method in spec.methods
         },
     )
+
+
+def plan_trial(identity: Mapping[str, Any], catalogue: Catalogue, data_hash: Callable[[str], str]) -> Trial:
+    """The trial with this identity, as the code of today would answer it.
+
+    Raises:
+        CatalogueError: the catalogue has no such task or component.
+    """
+    entry, payload = find(catalogue, identity["task"]["name"]), make_payload(identity, catalogue)
+    fingerprint = _fingerprint(payload, _sources(catalogue), entry, data_hash)
+    return Trial(trial_id(identity), identity, payload, fingerprint, entry["seconds"])
+
+
+def _fingerprint(
+    payload: Mapping[str, Any], sources: Sources, task: Entry, data_hash: Callable[[str], str]
+) -> Fingerprint:
+    data = {name: data_hash(name) for name in task["data"]}
+    return Fingerprint(sources.closure(payload["roots"]), library_versions(), data)
+
+
+def _sources(catalogue: Catalogue) -> Sources:
+    return Sources({entry["module"]: Path(entry["file"]) for entry in _plugin_entries(catalogue)})
 
 
 def _pairs(spec: Spec, catalogue: Catalogue) -> Iterator[tuple[MethodSpec, TaskSpec]]:

@@ -59,7 +59,7 @@ class Progress:
             self.say(f"{self.done}/{self.new} trials")
 
     def say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class BarProgress(Progress):

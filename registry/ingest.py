@@ -39,8 +39,8 @@ STEPS = (
     "INSERT INTO store.record SELECT record, number, kind, segment FROM incoming ORDER BY number",
     """
 INSERT INTO store.trial
-SELECT number, trial, fingerprint, run, machine, md5(environment), status, reason, started, seconds, total_seconds,
-    cpu_seconds, peak_bytes, state_bytes, contended,
+SELECT number, record, trial, fingerprint, run, machine, md5(environment), status, reason, started, seconds,
+    total_seconds, cpu_seconds, peak_bytes, state_bytes, contended,
     try_cast(spent[1] AS BIGINT), try_cast(spent[2] AS BIGINT), try_cast(spent[3] AS BIGINT),
     try_cast(spent[4] AS BIGINT), try_cast(spent[5] AS BIGINT),
     asked[1], try_cast(asked[2] AS BIGINT), asked[3], asked[4], try_cast(asked[5] AS INTEGER),
@@ -108,7 +108,7 @@ FROM (
     SELECT number, trial, started, record, row_number() OVER (
         PARTITION BY trial, fingerprint ORDER BY status IN ('ok', 'diverged') DESC, started DESC, record
     ) = 1 AS newest
-    FROM store.trial JOIN store.record USING (number)
+    FROM store.trial
     WHERE trial IN (SELECT trial FROM incoming WHERE kind = 'trial')
 )""",
     """

@@ -55,9 +55,9 @@ def ledger(connection: DuckDBPyConnection, pairs: Sequence[tuple[str, str]]) -> 
     """What answers for each (trial, fingerprint); trials without an answer are left out."""
     rows = connection.execute(
         """
-        SELECT t.trial, t.status, t.run, t.started, t.machine, r.record
+        SELECT t.trial, t.status, t.run, t.started, t.machine, t.record
         FROM (SELECT unnest($1::VARCHAR[]) AS trial, unnest($2::VARCHAR[]) AS fingerprint) asked
-        JOIN store.trial t USING (trial, fingerprint) JOIN store.record r USING (number)
+        JOIN store.trial t USING (trial, fingerprint)
         WHERE t.newest""",
         [[trial for trial, _ in pairs], [fingerprint for _, fingerprint in pairs]],
     ).fetchall()
@@ -68,9 +68,8 @@ def latest(connection: DuckDBPyConnection, trials: Iterable[str]) -> dict[str, l
     """Every fingerprint known for these trials, the one started last first; unknown trials are left out."""
     rows = connection.execute(
         """
-        SELECT t.trial, t.fingerprint, t.status, t.run, t.started, t.machine, r.record
+        SELECT t.trial, t.fingerprint, t.status, t.run, t.started, t.machine, t.record
         FROM (SELECT DISTINCT unnest($1::VARCHAR[]) AS trial) JOIN store.trial t USING (trial)
-        JOIN store.record r USING (number)
         WHERE t.newest ORDER BY t.started DESC""",
         [list(trials)],
     ).fetchall()

@@ -17,6 +17,8 @@ from specs.sweeps import points
 
 #: Swept parameters of one point, each with the text that labels show: (("lr", "0.001"), ("base.momentum", "0.9")).
 Swept = tuple[tuple[str, str], ...]
+#: Text that YAML 1.1 took for true or false.
+SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,6 @@ class Components:
         """The task that `node` names or, misspelt, was meant to name."""
         text = text_of(node.get("name") if isinstance(node, MapNode) else node)
         return text if text in self.tasks else nearest(text, self.tasks)
-
-    def entry_of(self, node: Node, slot: str) -> Entry | None:
-        """Catalogue entry of a component that has been read already, None when its name is unknown."""
-        text = text_of(node.get("name") if isinstance(node, MapNode) else node)
-        return self.slots[slot].get(text) if text is not None else None
 
     def _choice(self, node: Node, shelf: Mapping[str, Entry], what: str, field: str) -> list[Point]:
         if not isinstance(node, MapNode):
@@ -196,7 +193,5 @@ def _label(node: Node) -> str:
 def _nearest_value(node: Node, param: Entry) -> str | None:
     text = text_of(node)
     if param["type"] == "bool" and text is not None:
-        return {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(text.lower()) or nearest(
-            text, ("true", "false")
-        )
+        return SWITCHES.get(text.lower()) or nearest(text, ("true", "false"))
     return nearest(text, [c for c in param["choices"] if isinstance(c, str)]) if param["type"] == "choice" else None

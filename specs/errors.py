@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NoReturn
 
 from specs.nodes import Place, cut, printable
@@ -13,6 +14,9 @@ from specs.nodes import Place, cut, printable
 MOST_ERRORS = 1000
 #: How many valid names a message lists before it only counts them.
 MOST_NAMES = 12
+#: Names that a misspelt one is compared with, and the longest that is compared; sweeps can make very many labels.
+MOST_COMPARED = 2000
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +94,30 @@ class Problems:
             self.stop()
 
 
-def one_of(names: Iterable[str]) -> str:
+def one_of(names: Collection[str]) -> str:
     """ "one of a, b, c" for a message; long lists are cut and counted."""
-    listed = [cut(name) for name in names]
-    if len(listed) == 1:
-        return listed[0]
-    if len(listed) <= MOST_NAMES:
-        return f"one of {', '.join(listed)}"
-    return f"one of {', '.join(listed[:MOST_NAMES])}, ... ({len(listed)} in all)"
+    listed = ", ".join(map(cut, islice(names, MOST_NAMES)))
+    if len(names) == 1:
+        return listed
+    return f"one of {listed}" if len(names) <= MOST_NAMES else f"one of {listed}, ... ({len(names)} in all)"
 
 
 def nearest(word: object, names: Iterable[str]) -> str | None:
     """The valid name that `word` was most likely meant to be, or None when none is near."""
-    return _nearest(word, tuple(names)) if isinstance(word, str) and 0 < len(word) <= 80 else None
+    if not isinstance(word, str) or not 0 < len(word) <= LONGEST_NAME:
+        return None
+    return _nearest(word, tuple(islice(names, MOST_COMPARED)))
 
 
 @lru_cache(maxsize=4096)
 def _nearest(word: str, names: tuple[str, ...]) -> str | None:
-    allowed: Callable[[str], int] = lambda name: max(1, (min(len(word), len(name)) + 1) // 3)  # noqa: E731
-    close = [
-        (distance, name[0] != word[0], abs(len(name) - len(word)), name)
-        for name in names
-        if name and abs(len(name) - len(word)) <= allowed(name)
-        for distance in [edit_distance(word.lower(), name.lower())]
-        if distance <= allowed(name) and distance < max(len(word), len(name))
-    ]
+    close = []
+    for name in names:
+        allowed = max(1, (min(len(word), len(name)) + 1) // 3)
+        if name and abs(len(name) - len(word)) <= allowed:
+            distance = edit_distance(word.lower(), name.lower())
+            if distance <= allowed and distance < max(len(word), len(name)):
+                close.append((distance, name[0] != word[0], abs(len(name) - len(word)), name))
     return min(close)[-1] if close else None
 
 

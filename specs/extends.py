@@ -111,6 +111,8 @@ class _Reading:
 
 def merge(base: Node, leaf: Node, depth: int = 0) -> Node:
     """`leaf` laid over `base`; `depth` counts the maps around them."""
+    if depth >= COMPONENT_DEPTH and isinstance(base, Scalar) and isinstance(leaf, MapNode):
+        base = _long_form(base)
     if not (isinstance(base, MapNode) and isinstance(leaf, MapNode)) or _replaces(base, leaf, depth):
         return leaf
     entries = dict(base.entries)
@@ -118,6 +120,12 @@ def merge(base: Node, leaf: Node, depth: int = 0) -> Node:
         below = base.entries.get(key)
         entries[key] = (token, merge(below[1], value, depth + 1) if below else value)
     return MapNode(leaf.file, leaf.line, leaf.column, entries)
+
+
+def _long_form(node: Scalar) -> MapNode:
+    """`adamw` as `{name: adamw}`, so that both forms of a component can be extended."""
+    key = Scalar(node.file, node.line, node.column, "name", "name")
+    return MapNode(node.file, node.line, node.column, {"name": (key, node)} if text_of(node) else {})
 
 
 def is_sweep(node: Node) -> bool:

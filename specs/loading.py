@@ -13,6 +13,7 @@ from specs.components import Components, Point
 from specs.errors import Problems, nearest
 from specs.extends import Document, read_document
 from specs.fields import items_of, known_fields, read_model
+from specs.files import locate
 from specs.models import LARGEST_INTEGER, Budget, Claim, ComponentChoice, Heading, MethodSpec, Spec, TaskSpec
 from specs.names import Names
 from specs.nodes import ListNode, MapNode, Node, Scalar, quoted, shown, text_of, under
@@ -40,7 +41,7 @@ def load(source: str | Path, catalogue: Mapping[str, Any]) -> Spec:
     Raises:
         SpecErrors: everything that is wrong with the file.
     """
-    problems = Problems(str(source))
+    problems = Problems(str(locate(source)))
     with _without_collection():
         return _Reader(read_document(source, problems), catalogue, problems).spec()
 
@@ -51,7 +52,7 @@ def plugins_of(source: str | Path) -> tuple[Path, ...]:
     Raises:
         SpecErrors: the spec cannot be read, or a plugin is missing.
     """
-    problems = Problems(str(source))
+    problems = Problems(str(locate(source)))
     node = read_document(source, problems).root.get("plugins")
     paths = tuple(map(Path, _plugins(node, problems))) if node is not None else ()
     problems.stop_if_any()
@@ -81,9 +82,7 @@ class _Reader:
 
     def spec(self) -> Spec:
         read = self.known
-        entries = {key: pair for key, pair in self.document.root.entries.items() if key in ("name", "title")}
-        root = self.document.root
-        heading = read_model(Heading, MapNode(root.file, root.line, root.column, entries), "", self.problems)
+        heading = self._heading() if "name" in read else None
         budget = read_model(Budget, read["budget"], "budget", self.problems) if "budget" in read else Budget()
         seeds = self._seeds(read["seeds"]) if "seeds" in read else ()
         methods: dict[str, list[MethodSpec]] = {}
@@ -113,6 +112,11 @@ class _Reader:
             path=self.document.path,
             text=self.document.text,
         )
+
+    def _heading(self) -> Heading | None:
+        root = self.document.root
+        entries = {key: pair for key, pair in root.entries.items() if key in Heading.model_fields}
+        return read_model(Heading, MapNode(root.file, root.line, root.column, entries), "", self.problems)
 
     def _small_enough(self, seeds: int) -> bool:
         """Whether the spec's trials can be written out; told at the largest of methods, tasks and seeds."""
@@ -156,22 +160,20 @@ class _Reader:
     def _methods(self, node: Node) -> dict[str, list[MethodSpec]]:
         """Per label as written, the methods its sweeps expand to; empty where the label has faults."""
         if not isinstance(node, MapNode) or not node.entries:
-            self.problems.add(
-                node, "methods", shown(node), "a map of labels to slots, like {my-label: {optimizer: adamw}}"
-            )
+            words = "a map of labels to slots, like {my-label: {optimizer: adamw}}"
+            self.problems.add(node, "methods", shown(node), words)
             return {}
         methods: dict[str, list[MethodSpec]] = {}
         labels: set[str] = set()
         for label, (token, slots) in node.entries.items():
             if not (label.strip() == label and label.isprintable() and 0 < len(label) <= LONGEST_LABEL):
-                found = quoted(label)
-                self.problems.add(token, "methods", found, f"a label of 1 to {LONGEST_LABEL} printable characters")
+                words = f"a label of 1 to {LONGEST_LABEL} printable characters"
+                self.problems.add(token, "methods", quoted(label), words)
             points = self._method(label, slots, under("methods", label))
             repeated = [point.label for point in points if point.label in labels]
             if repeated:
-                self.problems.add(
-                    token, under("methods", label), f"the label {quoted(repeated[0])} again", "distinct labels"
-                )
+                found = f"the label {quoted(repeated[0])} again"
+                self.problems.add(token, under("methods", label), found, "distinct labels")
             labels |= {point.label for point in points}
             methods[label] = points
         return methods

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from specs.errors import Problems, nearest, one_of
@@ -26,8 +26,8 @@ class Names:
     tasks: Mapping[str, Entry]
 
 
-def check_name(node: Node | None, field: str, what: str, names: Iterable[str], problems: Problems) -> None:
+def check_name(node: Node | None, field: str, what: str, names: Collection[str], problems: Problems) -> None:
     """Tell a name that is not among `names`; when there are none, what defines them was at fault."""
-    name, known = text_of(node), list(names)
-    if node is not None and name is not None and known and name not in known:
-        problems.add(node, field, quoted(name), f"{what}, {one_of(known)}", nearest(name, known))
+    name = text_of(node)
+    if node is not None and name is not None and names and name not in names:
+        problems.add(node, field, quoted(name), f"{what}, {one_of(names)}", nearest(name, names))

@@ -7,7 +7,7 @@ from typing import Any
 from specs.errors import Problems
 from specs.nodes import Place, quoted
 
-#: Part of the parser's complaint -> (what was found, what was expected); `{}` stands for the text at the place.
+#: Part of the parser's complaint -> (what was found, what was expected); `{}` in what was found stands for the text there.
 #: libyaml and PyYAML's own parser word a few of them differently.
 WORDS: dict[str, tuple[str, str]] = {
     "cannot start any token": ("{} at the start of a value", "quotes around such text"),
@@ -17,7 +17,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "could not find expected ':'": ("{} without a value", 'a key followed by ": "'),
     "expected ',' or ']'": ("{}", '"," or "]"'),
-    "expected ',' or '}'": ("{}", '"," or "}}"'),
+    "expected ',' or '}'": ("{}", '"," or "}"'),
     "unexpected end of stream": ("a quote that is never closed", "the closing quote"),
     "expected key": ("{}", "a key in the column of its neighbours, or text in quotes"),
     "expected <block end>": ("{}", "a key in the column of its neighbours, or text in quotes"),
@@ -51,7 +51,7 @@ def tell_syntax_error(error: Exception, text: str, file: str, problems: Problems
     found, expected = next((words for part, words in WORDS.items() if part in complaint), ("{}", "valid YAML"))
     if opened is not None and expected.startswith('","'):
         expected += f" (opened on line {opened.line + 1})"
-    problems.add(place, "", found.format(token), expected.replace("}}", "}"))
+    problems.add(place, "", found.format(token), expected)
 
 
 def _token(text: str, mark: Any) -> str:

@@ -21,7 +21,10 @@ def read_tuning(
 ) -> Tuning | None:
     """The tuning section; None when it has faults, which go to `problems`."""
     space_node = node.get("space") if isinstance(node, MapNode) else None
-    ready = {} if space_node is None else {"space": _Space(names, components, problems).read(space_node)}
+    ready: dict[str, Any] = {}
+    if space_node is not None:
+        # Without any method the fault lies with `methods`, and has been told.
+        ready["space"] = _Space(names, components, problems).read(space_node) if names.written else None
     if isinstance(node, MapNode):
         metrics = list(dict.fromkeys(m["name"] for task in names.tasks.values() for m in task["metrics"]))
         check_name(node.get("metric"), "tuning.metric", "a metric of a task of this spec", metrics, problems)
@@ -65,9 +68,8 @@ class _Space:
                 if found is not None:
                     yield under(inside, name), found
             elif base is None:
-                self.problems.add(
-                    child, place, f"no component for {name} in the method", "one whose parameters are tuned"
-                )
+                words = f"parameters of the method's {name}, which is null"
+                self.problems.add(child, place, words, "a component there")
             else:
                 yield from self._ranges(child, param["slot"], base, place, under(inside, name))
 

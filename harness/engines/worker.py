@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,9 @@ class Worker:
                 outcome = Outcome("skipped", "source changed during the run; run again")
         outcome.total_seconds = time.perf_counter() - begin
         log = self.capture.end(outcome.traceback)
-        self.writer.append(trial_record(job, self.config.info, fingerprint, outcome, started, log))
+        record = trial_record(job, self.config.info, fingerprint, outcome, started, log)
+        used = [asdict(use) for use in self.artefacts.take_used()]
+        self.writer.append({**record, "artefacts": used} if used else record)
         return Finished(job.trial, outcome.status, outcome.reason, outcome.seconds)
 
 

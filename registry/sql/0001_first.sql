@@ -23,6 +23,7 @@ CREATE TABLE store.record (
 -- `current`: of the newest ones of a trial, the one started last.
 CREATE TABLE store.trial (
     number INTEGER NOT NULL,
+    record VARCHAR NOT NULL,
     trial VARCHAR NOT NULL,
     fingerprint VARCHAR NOT NULL,
     run VARCHAR NOT NULL,
@@ -109,22 +110,20 @@ CREATE TABLE store.component_info (number INTEGER NOT NULL, method VARCHAR NOT N
 
 -- One row per trial and fingerprint.
 CREATE VIEW main.trials AS
-SELECT r.record, t.* EXCLUDE (number, newest)
-FROM store.trial t JOIN store.record r USING (number)
-WHERE t.newest;
+SELECT * EXCLUDE (number, newest) FROM store.trial WHERE newest;
 
 -- One row per row of `trials` and metric: its final value.
 CREATE VIEW main.metrics AS
-SELECT r.record, t.trial, t.fingerprint, t.run, t.status, t.task, t.seed, t.current,
+SELECT t.record, t.trial, t.fingerprint, t.run, t.status, t.task, t.seed, t.current,
     f.metric, f.value, f.step, f.seconds, f.nfe, f.bits, f.points
-FROM store.final f JOIN store.trial t USING (number) JOIN store.record r USING (number)
+FROM store.final f JOIN store.trial t USING (number)
 WHERE t.newest;
 
 -- Every recorded point of every row of `trials`; seconds are rounded to the microsecond.
 CREATE VIEW main.curves AS
-SELECT r.record, t.trial, t.fingerprint, t.run, t.task, t.seed, t.current,
+SELECT t.record, t.trial, t.fingerprint, t.run, t.task, t.seed, t.current,
     p.metric, p.step, p.value, p.seconds, p.nfe, p.bits
-FROM store.point p JOIN store.trial t USING (number) JOIN store.record r USING (number)
+FROM store.point p JOIN store.trial t USING (number)
 WHERE t.newest;
 
 -- One row per `bench run`: how many distinct trials it planned, and how its own records ended.

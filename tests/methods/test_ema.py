@@ -14,7 +14,7 @@ from harness.protocols.context import Budget, TrialContext
 
 
 def trajectory(decay: float, steps: int = 7) -> tuple[EMA, torch.nn.Parameter, list[torch.Tensor]]:
-    """Optimizer, weight, and the weights before the first and after each step, for gradients that do not depend on w."""
+    """Optimizer, weight, and the weights before and after each step, for gradients that do not depend on w."""
     w = torch.nn.Parameter(torch.linspace(-1, 1, 5, dtype=torch.float64))
     optimizer = EMA(SGD([{"params": [w], "lr": 0.3, "weight_decay": 0.0}], 0.9, 0.0, False), decay)
     seen = [w.detach().clone()]

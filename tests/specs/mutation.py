@@ -129,7 +129,7 @@ class _Mutator:
         yield from self._deletions(root, () if "extends" in fields else REQUIRED)
         yield from self._wrong(fields.get("name"), ("[a]", "3"), "wrong type")
         for label, method in _pairs(fields.get("methods")):
-            yield from self._duplicate(label, method, fields["methods"])
+            yield from self._duplicate(label, method, not fields["methods"].flow_style)
             yield from self._keys(method)
             for slot, component in _pairs(method):
                 yield from self._choice(component, self.slots[slot.value])
@@ -259,7 +259,7 @@ class _Mutator:
         """Typos in the keys of a map, and duplicates of them."""
         for key, value in _pairs(node):
             yield from self._typos(key, "typo in a key", names or [])
-            yield from self._duplicate(key, value, node)
+            yield from self._duplicate(key, value, not _in_braces(node))
 
     def _typos(self, token: Node, kind: str, names: Any) -> Iterator[Mutation]:
         assert isinstance(token, ScalarNode)
@@ -281,10 +281,10 @@ class _Mutator:
         text = self.text[:start] + by + self.text[end:]
         return Mutation(text, kind, self.text[token.start_mark.index : end], line, suggestion)
 
-    def _duplicate(self, key: Node, value: Node, parent: Node) -> Iterator[Mutation]:
+    def _duplicate(self, key: Node, value: Node, own_lines: bool) -> Iterator[Mutation]:
         start, end = key.start_mark.index, self._end(value)
         piece = self.text[start:end]
-        between = ", " if parent.flow_style else "\n" + " " * key.start_mark.column
+        between = "\n" + " " * key.start_mark.column if own_lines else ", "
         text = self.text[:end] + between + piece + self.text[end:]
         line = text.count("\n", 0, end + len(between)) + 1
         yield Mutation(text, "duplicate key", self.text[start : key.end_mark.index], line)
@@ -300,7 +300,7 @@ class _Mutator:
                 end = pairs[index + 1][0].start_mark.index
             elif index > 0:
                 start = self._end(pairs[index - 1][1])
-            elif not node.flow_style:
+            elif not _in_braces(node):
                 line = self.text[:start].rstrip().count("\n") + 1
             yield Mutation(self.text[:start] + self.text[end:], "deletion", key.value, line)
 
@@ -327,6 +327,10 @@ def typos(word: str, valid: set[str]) -> list[str]:
     return [
         w for w in dict.fromkeys(found) if w and w != word and w not in valid and w[0] in LETTERS and w[-1] not in "-_"
     ]
+
+
+def _in_braces(node: Node) -> bool:
+    return isinstance(node, MappingNode) and bool(node.flow_style)
 
 
 def _pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:

@@ -195,4 +195,4 @@ def test_nearest(word: object, names: list[str], near: str | None) -> None:
 def test_long_lists_of_names_are_cut() -> None:
     assert one_of(["a"]) == "a"
     assert one_of("abc") == "one of a, b, c"
-    assert one_of(map(str, range(300))).endswith("10, 11, ... (300 in all)")
+    assert one_of([str(i) for i in range(300)]).endswith("10, 11, ... (300 in all)")

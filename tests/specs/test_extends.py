@@ -34,6 +34,17 @@ def test_another_component_replaces_the_base_with_its_parameters(spec: Loader) -
     assert read.methods[0].slots["optimizer"].params["lr"] == 0.001
 
 
+def test_parameters_extend_the_short_form_too(spec: Loader) -> None:
+    base = "name: b\nmethods:\n  a: {optimizer: adamw}\n  e: {optimizer: {name: ema, base: adamw}}\nseeds: 1\n"
+    leaf = "extends: base.yaml\ntasks: [depth-train]\nmethods:\n  a: {optimizer: {lr: 0.5}}\n"
+    leaf += "  e: {optimizer: {base: {lr: 2}}}\n"
+    read = spec(leaf, {"base.yaml": base})
+    assert read.methods[0].slots["optimizer"].params["lr"] == 0.5
+    assert read.methods[1].slots["optimizer"].params["base"]["params"]["lr"] == 2.0
+    read = spec(leaf.replace("{lr: 0.5}", "{name: sgd, lr: 0.5}"), {"base.yaml": base})
+    assert read.methods[0].slots["optimizer"].name == "sgd"
+
+
 def test_a_sweep_is_one_value(spec: Loader) -> None:
     base = BASE.replace("lr: 0.001", "lr: {log: [1e-4, 1e-2], n: 3}")
     read = spec("extends: base.yaml\nmethods:\n  adamw: {optimizer: {lr: {grid: [0.5]}}}\n", {"base.yaml": base})
@@ -83,16 +94,15 @@ def test_loops_are_errors(faults: Faults) -> None:
     (error,) = faults("extends: spec.yaml\n")
     assert (error.line, error.column, error.field) == (1, 10, "extends")
     assert error.found == '"spec.yaml", which extends itself (spec.yaml -> spec.yaml)'
-    others = {"a.yaml": "extends: b.yaml\n", "b.yaml": "name: b\nextends: [../{}/a.yaml]\n"}
-    (error,) = faults("extends: a.yaml\n", {**others, "b.yaml": "name: b\nextends: [./a.yaml]\n"})
+    others = {"a.yaml": "extends: b.yaml\n", "b.yaml": "name: b\nextends: [./a.yaml]\n"}
+    (error,) = faults("extends: a.yaml\n", others)
     assert (error.file, error.line, error.column, error.field) == ("b.yaml", 2, 11, "extends[0]")
     assert "(a.yaml -> b.yaml -> a.yaml)" in error.found
 
 
 def test_a_base_read_twice_is_no_loop_but_the_number_of_files_is_bounded(spec: Loader, faults: Faults) -> None:
-    assert spec(
-        "extends: [a.yaml, b.yaml]\n", {"a.yaml": "extends: c.yaml", "b.yaml": "extends: c.yaml", "c.yaml": BASE}
-    )
+    others = {"a.yaml": "extends: c.yaml", "b.yaml": "extends: c.yaml", "c.yaml": BASE}
+    assert spec("extends: [a.yaml, b.yaml]\n", others).name == "base-comparison"
     levels = {f"l{i}.yaml": f"extends: [l{i + 1}.yaml, l{i + 1}.yaml]\n" for i in range(20)} | {"l20.yaml": BASE}
     errors = faults("extends: l0.yaml\n", levels)
     assert {e.found for e in errors} == {"more than 32 files"}

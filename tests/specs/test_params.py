@@ -78,14 +78,10 @@ def values() -> st.SearchStrategy[dict[str, Any]]:
 
 def by_class(given_values: dict[str, Any]) -> dict[str, Any] | None:
     """What the class holds, as the harness constructs it: lists as tuples, components as references."""
-    converted = {
-        name: tuple(value)
-        if isinstance(value, list)
-        else ComponentRef(slot="optimizer", **value)
-        if name == "base" and isinstance(value, dict) and "name" in value
-        else value
-        for name, value in given_values.items()
-    }
+    converted: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in given_values.items()}
+    base = converted.get("base")
+    if isinstance(base, dict) and "name" in base:
+        converted["base"] = ComponentRef(slot="optimizer", **base)
     try:
         return EverythingParams(**converted).model_dump()
     except ValidationError:
@@ -94,7 +90,7 @@ def by_class(given_values: dict[str, Any]) -> dict[str, Any] | None:
 
 def comparable(params: dict[str, Any]) -> dict[str, Any]:
     """Without the slot of references, which the data leaves to the catalogue, and with tuples as lists."""
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
+    plain: dict[str, Any] = {name: list(v) if isinstance(v, tuple) else v for name, v in params.items()}
     if plain["base"]:
         plain["base"] = {key: value for key, value in plain["base"].items() if key != "slot"}
     return plain

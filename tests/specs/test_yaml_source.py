@@ -10,7 +10,7 @@ import pytest
 from specs import SpecErrors, load
 from specs.errors import Problems
 from specs.files import MOST_BYTES
-from specs.nodes import MapNode, Node
+from specs.nodes import ListNode, MapNode, Node
 from specs.yaml_source import MOST_DEPTH, MOST_NODES, parse
 from tests.specs.catalogue import CATALOGUE
 from tests.specs.conftest import Faults
@@ -19,8 +19,11 @@ from tests.specs.conftest import Faults
 def at(node: Node | None, *path: str | int) -> tuple[int, int]:
     """Line and column of the value at `path`."""
     for part in path:
-        assert node is not None
-        node = node.get(part) if isinstance(node, MapNode) else node.items[int(part)]  # type: ignore[union-attr]
+        if isinstance(node, MapNode):
+            node = node.get(str(part))
+        else:
+            assert isinstance(node, ListNode)
+            node = node.items[int(part)]
     assert node is not None
     return node.line, node.column
 

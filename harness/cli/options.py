@@ -1,0 +1,57 @@
+"""What several commands share: arguments, shell completion, exit codes, the registry they work on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from registry import Registry
+
+FAILED, BAD_INPUT, BUSY, INTERRUPTED = 1, 2, 3, 130
+
+
+def complete_spec(incomplete: str) -> list[str]:
+    """Names of shipped specs and spec files here, for shell completion."""
+    from specs import library_names
+
+    names = [*library_names(), *(path.name for path in Path().glob("*.yaml"))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Names of components, tasks and shipped specs, for shell completion."""
+    from harness.catalog import all_entries, load_catalogue
+
+    names = [*complete_spec(incomplete), *(entry["key"] for entry in all_entries(load_catalogue()))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Spec = Annotated[
+    str,
+    typer.Argument(
+        help="A spec file, or the name of a shipped spec (`bench list specs`).", autocompletion=complete_spec
+    ),
+]
+RegistryPath = Annotated[Path | None, typer.Option("--registry", help="Registry folder; by default the project's.")]
+AllowPlugins = Annotated[bool, typer.Option("--allow-plugins", help="Run the spec's own Python files.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Also read this component or task file.")]
+
+
+def open_registry(path: Path | None) -> Registry:
+    """The registry, with all that is finished taken in unless another process holds its index."""
+    from harness import api
+
+    store = api.open_registry(path)
+    store.sync(wait=False)
+    return store
+
+
+def leaderboard_text(store: Registry, specs: list[str], form: str) -> str:
+    """Leaderboards of the newest run of each spec."""
+    from reports.leaderboard import leaderboards, render
+    from reports.results import load_results
+
+    return render(leaderboards(load_results(store, specs)), form)

@@ -1,0 +1,88 @@
+"""Commands that read results: leaderboard, compare, explain, query, logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import AllowPlugins, Plugins, RegistryPath, complete_spec, leaderboard_text, open_registry
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog="Examples: bench leaderboard · bench leaderboard quickstart --format md > leaderboard.md")
+def leaderboard(
+    specs: Annotated[list[str] | None, typer.Argument(help="Names of specs that ran; by default all.")] = None,
+    form: Annotated[str, typer.Option("--format", help="terminal, md, csv or json.")] = "terminal",
+    registry: RegistryPath = None,
+) -> None:
+    """Print the leaderboards of the newest run of each spec."""
+    typer.echo(leaderboard_text(open_registry(registry), specs or [], form))
+
+
+@app.command(epilog="Example: bench compare sgd adamw quickstart")
+def compare(
+    a: Annotated[str, typer.Argument(help="Label of a method.")],
+    b: Annotated[str, typer.Argument(help="Label of the method to compare it with.")],
+    specs: Annotated[list[str] | None, typer.Argument(help="Names of specs that ran; by default all.")] = None,
+    form: Annotated[str, typer.Option("--format", help="terminal, md or json.")] = "terminal",
+    registry: RegistryPath = None,
+) -> None:
+    """Compare two methods over the tasks and seeds they share, with paired intervals."""
+    from harness import api
+    from reports.compare import render_comparison
+
+    typer.echo(render_comparison(api.compare(a, b, *(specs or []), registry=open_registry(registry)), form))
+
+
+@app.command(epilog="Examples: bench explain quickstart · bench explain 3f2a91c0")
+def explain(
+    what: Annotated[str, typer.Argument(help="A spec, or a trial id.", autocompletion=complete_spec)],
+    allow_plugins: AllowPlugins = False,
+    plugin: Plugins = None,
+    registry: RegistryPath = None,
+) -> None:
+    """Tell why each trial is reused or run: which module, value, library or data set changed."""
+    from harness.explain import explain_plan, explain_trial, text
+
+    store = open_registry(registry)
+    if looks_like_trial(what):
+        typer.echo(explain_trial(store.resolve(what), store, plugin or []))
+    else:
+        from harness import api
+
+        plan = api.plan(what, allow_plugins=allow_plugins)
+        typer.echo(text(plan, explain_plan(plan, store)))
+
+
+@app.command(epilog='Example: bench query "SELECT status, count(*) FROM trials GROUP BY status"')
+def query(
+    sql: Annotated[str, typer.Argument(help="One read-only statement; see `SHOW TABLES`.")],
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    max_rows: Annotated[int, typer.Option(min=1, help="Stop with an error beyond so many rows.")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Stop with an error after so many seconds.")] = 30.0,
+    registry: RegistryPath = None,
+) -> None:
+    """Ask the registry in SQL, read-only, without access to files or the network."""
+    from harness.listing import format_table
+
+    typer.echo(format_table(open_registry(registry).query(sql, max_rows, seconds), form))
+
+
+@app.command(epilog="Example: bench logs 3f2a91c0")
+def logs(
+    trial: Annotated[str, typer.Argument(help="Trial id or a unique beginning of it.")], registry: RegistryPath = None
+) -> None:
+    """Print what a trial wrote, and its traceback if it raised."""
+    store = open_registry(registry)
+    record = store.record(store.resolve(trial))
+    typer.echo(f"{record['trial']} {record['status']} {record['reason']}".rstrip())
+    typer.echo(record["log"] or "(it wrote nothing)", nl=not record["log"].endswith("\n"))
+
+
+def looks_like_trial(name: str) -> bool:
+    from specs import library_names
+
+    return set(name) <= set("0123456789abcdef") and name not in library_names() and not Path(name).exists()
