@@ -40,8 +40,10 @@ class CatalogueHook(BuildHookInterface[Any]):
         if version == "editable":
             return
         self._scratch = tempfile.TemporaryDirectory()
-        # A process of its own: it reads the tree that is built, whatever `harness` this one may have imported.
-        environment = {**os.environ, "PYTHONPATH": self.root, "PYTHONDONTWRITEBYTECODE": "1"}
+        # A process of its own: it reads the tree that is built, whatever `harness` this one may have imported.  It gets
+        # this one's path, because pip may have made the build tools importable by PYTHONPATH alone.
+        path = os.pathsep.join([self.root, *sys.path])
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         subprocess.run([sys.executable, "-c", PROGRAM, self._scratch.name], env=environment, check=True)
         for file, place in PLACES.items():
             build_data["force_include"][str(Path(self._scratch.name, file))] = place

@@ -161,8 +161,7 @@ class Registry:
 
     def running(self) -> set[str]:
         """Runs of which some process still writes."""
-        logs = self.folder.logs.glob("*.log") if self.folder.logs.is_dir() else ()
-        return {run_of(path) for path in logs if is_alive(path)}
+        return {run_of(path) for path in self._logs() if is_alive(path)}
 
     def planned_but_missing(self, machine: str | None = None) -> list[Missing]:
         """Trials that ended runs planned, with fingerprint, and never recorded; call after `sync`.
@@ -172,14 +171,14 @@ class Registry:
         """
         if not self.exists():
             return []
-        running = self.running()
+        running = {run_of(path) for path in self._logs()}  # also a log that no sync has sealed since its writer ended
         with self.reading() as connection:
             return lookup.missing(connection, running, machine)
 
     def info(self) -> dict[str, Any]:
         """What is here: counts, statuses, sizes in bytes, schemas, logs in use and waiting, quarantine, holders."""
         folder = self.folder
-        logs = sorted(folder.logs.glob("*.log")) if folder.logs.is_dir() else []
+        logs = sorted(self._logs())
         kept = sorted(folder.quarantine.glob("*")) if folder.quarantine.is_dir() else []
         in_use = [path.name for path in logs if is_alive(path)]
         counts, statuses = self._counts() if self.exists() else (dict.fromkeys(COUNTED, 0), {})
@@ -200,6 +199,9 @@ class Registry:
         with self.reading() as connection:
             row = connection.execute(f"SELECT {counts}").fetchone() or ()
             return dict(zip(COUNTED, row, strict=True)), lookup.statuses(connection)
+
+    def _logs(self) -> list[Path]:
+        return list(self.folder.logs.glob("*.log")) if self.folder.logs.is_dir() else []
 
 
 def _size(folder: Path) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from specs.errors import Problems
 from specs.nodes import Place, quoted
 
-#: Part of the parser's complaint -> (what was found, what was expected); `{}` in what was found stands for the text there.
+#: Part of the parser's complaint -> (what was found, with `{}` for the text there; what was expected).
 #: libyaml and PyYAML's own parser word a few of them differently.
 WORDS: dict[str, tuple[str, str]] = {
     "cannot start any token": ("{} at the start of a value", "quotes around such text"),

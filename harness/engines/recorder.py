@@ -93,6 +93,7 @@ def lost_record(planned: Missing, environment: Mapping[str, str | int]) -> dict[
         "started": planned.started,
         "status": "lost",
         "reason": "the run ended before this trial did",
+        "log": "",
     }
 
 
