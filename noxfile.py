@@ -71,7 +71,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def full(session: nox.Session) -> None:
-    """The tests marked `full`: against oracle packages, and in an environment of the built wheel's own."""
+    """The tests marked `full`: against oracle packages, and the built release in an environment of its own."""
     install(session, "data", "dev", "oracles")
     pytest(session, "-m", "full", *session.posargs)
 

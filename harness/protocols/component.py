@@ -48,8 +48,8 @@ class Params(BaseModel):
     def _check(self) -> Self:
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if isinstance(value, tuple):
-                for entry in value:
+            for entry in value if isinstance(value, tuple) else (value,):
+                if entry is not None:
                     _check_bounds(name, entry, _bounds(field))
         for rule in type(self).constraints:
             left, right = getattr(self, rule.left), getattr(self, rule.right)
@@ -58,7 +58,9 @@ class Params(BaseModel):
         return self
 
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+_COMPARE: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "gt": (">", gt), "ge": (">=", ge), "lt": ("<", lt), "le": ("<=", le),
+}  # fmt: skip
 
 
 def _bounds(field: FieldInfo) -> Mapping[str, float]:
@@ -68,8 +70,9 @@ def _bounds(field: FieldInfo) -> Mapping[str, float]:
 
 def _check_bounds(name: str, value: float, bounds: Mapping[str, float]) -> None:
     for bound, limit in bounds.items():
-        if not _COMPARE[bound](value, limit):
-            raise ValueError(f"each entry of {name} must be {bound} {limit}, found {value}")
+        sign, holds = _COMPARE[bound]
+        if not holds(value, limit):
+            raise ValueError(f"{name} must be {sign} {limit}, found {value}")
 
 
 class ComponentRef(BaseModel):
@@ -103,19 +106,17 @@ def param(
         default: the value when the spec names none; leave it out to make the field required.
         help: one line for `bench show`, help texts and the JSON Schema.
         unit: unit of the value, "1" where it has none.
-        gt, ge, lt, le: bounds, also for each entry of a tuple (which then needs a default).
+        gt, ge, lt, le: bounds, also for each entry of a tuple.
         slot: the slot a `ComponentRef` field is filled from.
         added: the release that added the field to an already published component; while it holds its default
             such a field stays out of the trial's identity, so older results keep answering.
     """
     bounds = {name: limit for name, limit in (("gt", gt), ("ge", ge), ("lt", lt), ("le", le)) if limit is not None}
     extra: dict[str, Any] = {"unit": unit, "slot": slot, "added": added, "bounds": bounds or None}
-    on_scalar: dict[str, Any] = {} if isinstance(default, tuple) else bounds
     return Field(
         default,
         description=help,
         json_schema_extra={name: value for name, value in extra.items() if value is not None},
-        **on_scalar,
     )
 
 

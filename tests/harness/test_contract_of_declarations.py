@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 import torch
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.contract import checks_for
 from harness.protocols.component import Metric, Params, Target, param, task
@@ -32,7 +32,15 @@ class NoDefault(Params):
 
 
 class Unchecked(Params):
-    x: float = Field(0.5, description="a number", json_schema_extra={"bounds": {"gt": 0}})
+    x: float = param(0.5, gt=0, help="a number")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def accept_anything(cls, value, validate):
+        try:
+            return validate(value)
+        except ValidationError:
+            return cls.model_construct(**value)
 
 
 class Infinite(Params):
@@ -67,7 +75,7 @@ class Derived(NoHelp):
         (NoHelp, "every field has help and bounds", "x has no help="),
         (NoBounds, "every field has help and bounds", "x is a number without bounds"),
         (NoTupleBounds, "every field has help and bounds", "x is a number without bounds"),
-        (BadDefault, "defaults are valid", "less than or equal to 1"),
+        (BadDefault, "defaults are valid", "must be <= 1"),
         (NoDefault, "defaults are valid", "x has no default"),
         (Unchecked, "values out of range are refused", r"x = 0.0 is accepted, bounds are \{'gt': 0\}"),
         (Infinite, "values out of range are refused", "x = inf is accepted"),
