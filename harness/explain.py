@@ -105,11 +105,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
 def _explain(trial: Trial, known: list[Known], fingerprints: Mapping[str, Any]) -> tuple[bool, str]:
     same = next((entry for entry in known if entry.fingerprint == trial.fingerprint.id), None)
     if same is not None and same.status in CACHED:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(same.started))
-        return (
-            True,
-            f"same code, libraries and data as the record of {when} (run {same.run}), which ended {same.status}",
-        )
+        return True, f"same code, libraries and data as in run {same.run}, where it ended {same.status}"
     if same is not None:
         return False, f"its last run under this code ended {same.status}, which is run again"
     if not known:

@@ -79,6 +79,7 @@ class Sources:
     def __init__(self, plugins: Mapping[str, Path] | None = None) -> None:
         self.plugins = dict(plugins or {})
         self._known: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._stamps: dict[str, tuple[Path, tuple[int, int, int]]] = {}
 
     def closure(self, roots: Iterable[str]) -> dict[str, str]:
         """{module: hash} of the roots and everything of the project they reach by static imports.
@@ -96,6 +97,10 @@ class Sources:
             waiting.extend(imports)
         return dict(sorted(found.items()))
 
+    def edited(self, modules: Iterable[str]) -> list[str]:
+        """Which of these modules' files were written to since they were read here."""
+        return [name for name in modules if _stamp(self._stamps[name][0]) != self._stamps[name][1]]
+
     def file(self, module: str) -> Path | None:
         """Source file of a module of the project or of a plugin, None for anything else."""
         if module in self.plugins:
@@ -110,10 +115,19 @@ class Sources:
             file = self.file(module)
             if file is None:
                 raise FileNotFoundError(f"module {module} has no source file")
+            self._stamps[module] = file, _stamp(file)
             tree = ast.parse(file.read_bytes())
             imports = tuple(sorted({name for name in _imports(tree, module, file) if self.file(name) is not None}))
             self._known[module] = (tree_hash(tree), imports)
         return self._known[module]
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    try:
+        stat = file.stat()
+    except OSError:
+        return 0, 0, 0
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def tree_hash(tree: ast.Module) -> str:

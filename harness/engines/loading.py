@@ -30,6 +30,10 @@ class Loaded:
     modules: Mapping[str, str]
 
 
+class SourceChanged(Exception):
+    """A file was written to between being hashed and being imported; what runs could not be named."""
+
+
 class Loader:
     """Imports and remembers components."""
 
@@ -38,18 +42,35 @@ class Loader:
         self._sources.closure([])
         self._objects: dict[tuple[str, str], Callable[..., Any]] = {}
         self._closures: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._imported: set[str] = set()
 
     def load(self, payload: Mapping[str, Any]) -> Loaded:
-        """What a plan's payload names; imports what is new."""
+        """What a plan's payload names; imports what is new.
+
+        Raises:
+            SourceChanged: a file was edited while it was imported.
+        """
         places = {"task": payload["task"], **payload["components"]}
         for place in places.values():
             if not place["module"].startswith("harness."):
                 self._sources.plugins[place["module"]] = Path(place["file"])
         roots = tuple(payload["roots"])
-        if roots not in self._closures:
-            self._closures[roots] = self._sources.closure(roots)
+        if roots in self._closures:
+            return Loaded(*self._objects_of(places), self._closures[roots])
+        modules = self._sources.closure(roots)
+        objects = self._objects_of(places)
+        edited = self._sources.edited(modules.keys() - self._imported)
+        if edited:
+            raise SourceChanged(f"source changed during the run ({', '.join(edited)}); run again")
+        self._imported |= modules.keys()
+        self._closures[roots] = modules
+        return Loaded(*objects, modules)
+
+    def _objects_of(
+        self, places: Mapping[str, Mapping[str, str]]
+    ) -> tuple[Callable[..., None], dict[str, Callable[..., Any]]]:
         objects = {name: self._object(place) for name, place in places.items()}
-        return Loaded(objects.pop("task"), objects, self._closures[roots])
+        return objects.pop("task"), objects
 
     def recipe_hash(self, recipe: Callable[..., Any]) -> str:
         """Hash of all code an artefact's recipe can reach."""

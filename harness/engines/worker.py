@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.engines.loading import Loader, make_request
+from harness.engines.loading import Loader, SourceChanged, make_request
 from harness.engines.recorder import LOG_BYTES, Job, RunInfo, trial_record
 from harness.keys import Fingerprint, library_versions
 
@@ -67,6 +67,8 @@ class Worker:
         try:
             loaded = self.loader.load(job.payload)
             fingerprint = Fingerprint(loaded.modules, library_versions(), job.data)
+        except SourceChanged as changed:
+            outcome = Outcome("skipped", str(changed))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             outcome = Outcome("error", reason, traceback.format_exc())

@@ -86,6 +86,7 @@ class Derived(NoHelp):
         (Derived, "Params is declarative", "must derive directly from Params"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:A custom validator")
 def test_params(params, name, message):
     assert_fails(made("init", "other", params=params)(lambda params: None), name, message)
 

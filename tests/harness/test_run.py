@@ -101,6 +101,16 @@ def test_editing_the_plugin_runs_its_trials_again(project: Path) -> None:
     assert api.run(api.plan(file, allow_plugins=True)).cached == 0
 
 
+def test_a_file_edited_during_a_run_never_answers_under_the_old_key(project: Path) -> None:
+    plan = api.plan(fault_spec(project, ["print", "edit", "none", "patch"]), allow_plugins=True)
+    summary = api.run(plan, options=api.RunOptions(workers=1))
+    assert summary.statuses == Counter({"ok": 1, "killed": 1, "skipped": 2})
+    assert statuses(project) == {"print": "ok", "edit": "killed", "none": "skipped", "patch": "skipped"}
+    planned = next(iter(plan.trials.values())).fingerprint.id
+    rows = api.open_registry().query("SELECT status, fingerprint FROM trials", 100, 10).to_pylist()
+    assert {row["status"] for row in rows if row["fingerprint"] == planned} == {"ok", "killed"}
+
+
 def test_plugins_run_only_when_allowed(project: Path) -> None:
     with pytest.raises(api.NotAllowed, match=r"runs code of its own \(faults\.py\)"):
         api.plan(fault_spec(project, ["none"]))
