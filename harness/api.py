@@ -138,8 +138,10 @@ def check_file(file: Path) -> Iterator[tuple[str, str | None]]:
     from harness.engines.loading import load_object
     from harness.protocols.context import Skip
 
-    catalogue = load_catalogue([file])
-    entries = [entry for entry in all_entries(catalogue) if Path(entry["file"]) == file]
+    catalogue = load_catalogue()
+    if all(Path(entry["file"]) != file.resolve() for entry in all_entries(catalogue)):
+        catalogue = load_catalogue([file])
+    entries = [entry for entry in all_entries(catalogue) if Path(entry["file"]).resolve() == file.resolve()]
     if not entries:
         raise CatalogueError(f"{file}: declares no component and no task; decorate one with @component or @task")
     for entry in entries:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parent.parent
 PACKAGES = ("harness", "specs", "kernels", "registry", "reports")
 LOOP = "harness.loop.trial"
-#: Libraries whose version can move a number.
-LIBRARIES = ("numba", "numpy", "scipy", "torch")
+#: Installed packages that hold or check data and never compute a number; of all others the version counts.
+NOT_NUMERIC = frozenset({"platformdirs", "psutil", "pydantic", "rich", "safetensors", "typer", "yaml"})
 
 
 class DynamicImport(Exception):
@@ -58,15 +59,13 @@ class Fingerprint:
 
 
 @cache
-def library_versions() -> Mapping[str, str]:
-    """Installed versions of the numeric libraries, "absent" where one is missing."""
-    versions = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "absent"
-    return versions
+def library_version(name: str) -> str:
+    """Installed version of the package that is imported as `name`, "absent" where there is none."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        owners = packages_distributions().get(name, [])
+        return version(owners[0]) if owners else "absent"
 
 
 class Sources:
@@ -79,6 +78,7 @@ class Sources:
     def __init__(self, plugins: Mapping[str, Path] | None = None) -> None:
         self.plugins = dict(plugins or {})
         self._known: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._libraries: dict[str, frozenset[str]] = {}
         self._stamps: dict[str, tuple[Path, tuple[int, int, int]]] = {}
 
     def closure(self, roots: Iterable[str]) -> dict[str, str]:
@@ -96,6 +96,16 @@ class Sources:
             found[module], imports = self._read(module)
             waiting.extend(imports)
         return dict(sorted(found.items()))
+
+    def libraries(self, modules: Iterable[str]) -> dict[str, str]:
+        """{name: version} of the numeric libraries that these modules import."""
+        names = frozenset[str]().union(*(self._libraries[module] for module in modules))
+        return {name: library_version(name) for name in sorted(names)}
+
+    def fingerprint(self, roots: Iterable[str], data: Mapping[str, str]) -> Fingerprint:
+        """Fingerprint of what these roots reach, with the given data hashes."""
+        modules = self.closure(roots)
+        return Fingerprint(modules, self.libraries(modules), data)
 
     def edited(self, modules: Iterable[str]) -> list[str]:
         """Which of these modules' files were written to since they were read here."""
@@ -117,7 +127,10 @@ class Sources:
                 raise FileNotFoundError(f"module {module} has no source file")
             self._stamps[module] = file, _stamp(file)
             tree = ast.parse(file.read_bytes())
-            imports = tuple(sorted({name for name in _imports(tree, module, file) if self.file(name) is not None}))
+            names = set(_imports(tree, module, file))
+            imports = tuple(sorted(name for name in names if self.file(name) is not None))
+            outside = {name for name in names if "." not in name} - set(imports) - NOT_NUMERIC
+            self._libraries[module] = frozenset(outside - sys.stdlib_module_names - {"__future__"})
             self._known[module] = (tree_hash(tree), imports)
         return self._known[module]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.catalog import Catalogue, find
 from harness.declarations import Entry
-from harness.keys import Fingerprint, Sources, library_versions, trial_id
+from harness.keys import Fingerprint, Sources, trial_id
 from specs import MethodSpec, Spec, TaskSpec
 
 #: Budget of a `--smoke` run: enough to pass through every line of a trial, too little to mean anything.
@@ -129,8 +129,7 @@ def plan_trial(identity: Mapping[str, Any], catalogue: Catalogue, data_hash: Cal
 def _fingerprint(
     payload: Mapping[str, Any], sources: Sources, task: Entry, data_hash: Callable[[str], str]
 ) -> Fingerprint:
-    data = {name: data_hash(name) for name in task["data"]}
-    return Fingerprint(sources.closure(payload["roots"]), library_versions(), data)
+    return sources.fingerprint(payload["roots"], {name: data_hash(name) for name in task["data"]})
 
 
 def _sources(catalogue: Catalogue) -> Sources:

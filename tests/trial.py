@@ -17,7 +17,6 @@ Component = Callable[..., Any]
 Choice = Component | tuple[Component, Mapping[str, Any]]
 
 torch.set_num_threads(1)
-torch.set_flush_denormal(True)
 
 
 def info_of(component: Component) -> ComponentInfo:
@@ -87,6 +86,7 @@ def run_task(
             method[slot] = _resolve(shelf, slot, baseline["name"], params)
     limits: dict[str, Any] = {**info.budget, **(budget or {})}
     ctx = make_context(seed, Budget(**limits), known, cadence)
+    torch.set_flush_denormal(True)  # tests/conftest.py takes it back
     task(info.params(**task_params), Method(method), ctx)
     return ctx
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.keys import Fingerprint, Sources, library_versions
+from harness.keys import Sources
 
 if TYPE_CHECKING:
     from harness.artefacts import ArtefactStore
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The task, the components by "slot:name", and {module: hash} of all code they can reach."""
+    """The task, the components by "slot:name", and the hashes and library versions of all code they can reach."""
 
     task: Callable[..., None]
     components: Mapping[str, Callable[..., Any]]
     modules: Mapping[str, str]
+    libraries: Mapping[str, str]
 
 
 class SourceChanged(Exception):
@@ -41,7 +42,7 @@ class Loader:
         self._sources = Sources()
         self._sources.closure([])
         self._objects: dict[tuple[str, str], Callable[..., Any]] = {}
-        self._closures: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._closures: dict[tuple[str, ...], tuple[Mapping[str, str], Mapping[str, str]]] = {}
         self._imported: set[str] = set()
 
     def load(self, payload: Mapping[str, Any]) -> Loaded:
@@ -56,15 +57,15 @@ class Loader:
                 self._sources.plugins[place["module"]] = Path(place["file"])
         roots = tuple(payload["roots"])
         if roots in self._closures:
-            return Loaded(*self._objects_of(places), self._closures[roots])
+            return Loaded(*self._objects_of(places), *self._closures[roots])
         modules = self._sources.closure(roots)
         objects = self._objects_of(places)
         edited = self._sources.edited(modules.keys() - self._imported)
         if edited:
             raise SourceChanged(f"source changed during the run ({', '.join(edited)}); run again")
         self._imported |= modules.keys()
-        self._closures[roots] = modules
-        return Loaded(*objects, modules)
+        self._closures[roots] = modules, self._sources.libraries(modules)
+        return Loaded(*objects, *self._closures[roots])
 
     def _objects_of(
         self, places: Mapping[str, Mapping[str, str]]
@@ -74,7 +75,7 @@ class Loader:
 
     def recipe_hash(self, recipe: Callable[..., Any]) -> str:
         """Hash of all code an artefact's recipe can reach."""
-        return Fingerprint(self._sources.closure([recipe.__module__]), library_versions(), {}).id
+        return self._sources.fingerprint([recipe.__module__], {}).id
 
     def _object(self, place: Mapping[str, str]) -> Callable[..., Any]:
         key = place["module"], place["attr"]

@@ -6,7 +6,6 @@ worker dies, costs that trial alone; the driver writes its record.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import queue
 import signal
@@ -16,13 +15,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing.context import ForkServerContext
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from harness.engines import forkserver
 from harness.engines.recorder import Job, RunInfo, failure_record
 from harness.engines.worker import Finished, WorkerConfig, read_capture, run_job, start_worker
 
@@ -30,11 +28,6 @@ if TYPE_CHECKING:
     from registry.log import Durability, LogWriter
 
 MEMORY_INTERVAL = 0.2
-#: What the fork server imports once, so that a new worker costs about ten milliseconds.  Third-party packages only:
-#: project code is imported by the worker, after its sources were hashed.  None of them starts a thread or a device.
-PRELOAD = ["numba", "numpy", "pydantic", "safetensors.torch", "torch", "torch._dynamo"]
-
-ONE_THREAD = ("MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class EngineError(Exception):
@@ -62,7 +55,7 @@ def run_jobs(
         writer: the driver's own log, for trials whose worker is gone.
         memory_limit: resident bytes at which a worker is killed.
     """
-    context = _fork_server()
+    context = forkserver.context()
     with tempfile.TemporaryDirectory(prefix="methodbench-") as folder:
         config = WorkerConfig(registry, Path(folder), info, durability, os.getpid())
         waiting = {job.trial: job for job in jobs}
@@ -79,24 +72,7 @@ def run_jobs(
                     pool.stop()  # type: ignore[no-untyped-call]
                     pool.join()
             if len(waiting) == before:
-                raise EngineError("the workers end before their first trial; see the messages above")
-
-
-def _fork_server() -> ForkServerContext:
-    """The context whose server has preloaded, with the thread pools of all numeric libraries at one thread."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ |= dict.fromkeys(ONE_THREAD, "1")
-    try:
-        ensure_running()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    return context
+                raise EngineError(f"the workers end before their first trial:\n{forkserver.complaints()}")
 
 
 def _drain(

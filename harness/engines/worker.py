@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from harness.engines.loading import Loader, SourceChanged, make_request
 from harness.engines.recorder import LOG_BYTES, Job, RunInfo, trial_record
-from harness.keys import Fingerprint, library_versions
+from harness.keys import Fingerprint
 
 if TYPE_CHECKING:
     from harness.artefacts import ArtefactStore
@@ -66,7 +66,7 @@ class Worker:
         fingerprint: Fingerprint | None = None
         try:
             loaded = self.loader.load(job.payload)
-            fingerprint = Fingerprint(loaded.modules, library_versions(), job.data)
+            fingerprint = Fingerprint(loaded.modules, loaded.libraries, job.data)
         except SourceChanged as changed:
             outcome = Outcome("skipped", str(changed))
         except Exception as error:

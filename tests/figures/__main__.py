@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.engines.environment import commit, environment
 
 #: Name of each figure, which is also its module in this folder.
-FIGURES = ("cli", "noop", "warm_worker", "spec_errors", "exact_tasks", "quickstart")
+FIGURES = ("cli", "noop", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart")
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
 
 

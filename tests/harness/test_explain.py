@@ -40,14 +40,18 @@ def test_from_never_run_to_reused_to_changed_code(project: Path) -> None:
     assert said.startswith("runs    one @ noop, seeds 0-2: module methodbench_plugin_noop_")
     assert said.endswith(" changed")
     trial = next(iter(api.plan(project / "spec.yaml", allow_plugins=True).trials))
-    assert explain_trial(trial, api.open_registry(), [plugin]).startswith(f"{trial[:8]} runs: module methodbench_plugin")
+    assert explain_trial(trial, api.open_registry(), [plugin]).startswith(
+        f"{trial[:8]} runs: module methodbench_plugin"
+    )
 
 
 def test_a_changed_value_is_named(project: Path) -> None:
     plan(project)
     run(project)
     _, said = plan(project, METHODS.replace("index: 1", "index: 7"))
-    assert said == "runs    one @ noop, seeds 0-2: what is asked changed: slots.objective.index 1 -> 7".replace("slots.", "")
+    assert said == "runs    one @ noop, seeds 0-2: what is asked changed: slots.objective.index 1 -> 7".replace(
+        "slots.", ""
+    )
 
 
 def test_a_failed_trial_is_told(project: Path) -> None:

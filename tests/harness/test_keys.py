@@ -68,3 +68,14 @@ def test_identity_does_not_depend_on_the_order_of_keys() -> None:
     assert trial_id({"a": 1.0, "b": [1, 2]}) == trial_id({"b": [1, 2], "a": 1.0})
     assert trial_id({"a": 1.0}) != trial_id({"a": 1.5})
     assert canonical({"b": 1e-4, "a": "ü"}) == '{"a":"ü","b":0.0001}'
+
+
+def test_libraries_are_those_that_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "import os, yaml, scipy.stats\nfrom sklearn.datasets import load_digits\nimport absent_one\n"
+    )
+    sources = Sources({"a": tmp_path / "a.py"})
+    found = sources.fingerprint(["a"], {}).libraries
+    assert set(found) == {"absent_one", "numpy", "scipy", "sklearn", "torch"}
+    assert found["absent_one"] == "absent"
+    assert found["sklearn"][0].isdigit()

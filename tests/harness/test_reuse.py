@@ -47,7 +47,7 @@ def mine(params, denoiser, x, sigmas, ctx):
 '''
 #: Two modules added to the copy: a kernel and what it calls.
 KERNEL = {
-    "kernels/step.py": "from kernels.slope import slope\n\n\ndef step(x, a, b, d):\n    return x + (b - a) * slope(x, a, d)\n",
+    "kernels/step.py": "from kernels.slope import slope\ndef step(x, a, b, d):\n    return x + (b - a) * slope(x, a, d)\n",
     "kernels/slope.py": "def slope(x, a, d):\n    return (x - d) / a\n",
 }
 #: Prints {"method @ task": {trial, fingerprint}} for the spec, as planned by the project it runs in.
@@ -59,9 +59,8 @@ if "data" in sys.argv:
     api.data_hash = lambda name: "other" if name == "digits" else plain(name)
 elif len(sys.argv) > 1:
     from harness import keys
-    versions = dict(keys.library_versions()); versions[sys.argv[1]] = "0.0"
-    import harness.plan
-    harness.plan.library_versions = lambda: versions
+    plain_version = keys.library_version
+    keys.library_version = lambda name: "0.0" if name == sys.argv[1] else plain_version(name)
 plan = api.plan("reuse.yaml", allow_plugins=True)
 print(json.dumps({f"{r.method} @ {r.task}": [r.trial, plan.trials[r.trial].fingerprint.id] for r in plan.rows}))
 """
@@ -120,7 +119,9 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         {"mine @ gauss-aniso"},
     ),
     "a parameter added later": (
-        replace("mine.py", 'help="scale")', 'help="scale")\n    late: int = param(0, ge=0, help="late", added="2026.12")'),
+        replace(
+            "mine.py", 'help="scale")', 'help="scale")\n    late: int = param(0, ge=0, help="late", added="2026.12")'
+        ),
         {"mine @ gauss-aniso"},  # its file changed; its identity must not
     ),
     "a version": (replace("mine.py", "version=1", "version=2"), {"mine @ gauss-aniso"}),
@@ -171,6 +172,11 @@ def test_a_library_version_runs_everything_again(pristine: tuple[Path, dict[str,
     root, before = pristine
     after = planned(root, "torch")
     assert all(before[pair][0] == after[pair][0] and before[pair][1] != after[pair][1] for pair in ALL)
+
+
+def test_a_library_that_is_not_used_runs_nothing_again(pristine: tuple[Path, dict[str, list[str]]]) -> None:
+    root, before = pristine
+    assert planned(root, "scipy") == before
 
 
 def test_other_data_run_the_tasks_again_that_read_them(pristine: tuple[Path, dict[str, list[str]]]) -> None:

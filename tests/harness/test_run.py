@@ -47,7 +47,7 @@ def statuses(project: Path) -> dict[str, str]:
 
 def test_every_fault_ends_in_its_status_and_costs_one_trial(project: Path) -> None:
     plan = api.plan(fault_spec(project, list(FAULTS)), allow_plugins=True)
-    options = api.RunOptions(workers=2, timeout=2.0, memory_limit=800 * 2**20)
+    options = api.RunOptions(workers=2, timeout=6.0, memory_limit=800 * 2**20)
     summary = api.run(plan, options=options)
     assert statuses(project) == FAULTS
     assert summary.failed
