@@ -47,7 +47,7 @@ def mine(params, denoiser, x, sigmas, ctx):
 '''
 #: Two modules added to the copy: a kernel and what it calls.
 KERNEL = {
-    "kernels/step.py": "from kernels.slope import slope\ndef step(x, a, b, d):\n    return x + (b - a) * slope(x, a, d)\n",
+    "kernels/step.py": "from kernels.slope import slope\nstep = lambda x, a, b, d: x + (b - a) * slope(x, a, d)\n",
     "kernels/slope.py": "def slope(x, a, d):\n    return (x - d) / a\n",
 }
 #: Prints {"method @ task": {trial, fingerprint}} for the spec, as planned by the project it runs in.
