@@ -26,6 +26,7 @@ app.add_typer(upkeep.registry, name="registry")
 #: Faults of the user and their exit code; the text of each is one line per fault, with its place and remedy.
 EXIT_CODES = {
     "CatalogueError": BAD_INPUT,
+    "CommitError": BAD_INPUT,
     "DynamicImport": BAD_INPUT,
     "EngineError": FAILED,
     "NewerRecord": BAD_INPUT,

@@ -22,19 +22,36 @@ def leaderboard(
     typer.echo(leaderboard_text(open_registry(registry), specs or [], form))
 
 
-@app.command(epilog="Example: bench compare sgd adamw quickstart")
+@app.command(epilog="Examples: bench compare sgd adamw quickstart · bench compare quickstart --at HEAD --run")
 def compare(
-    a: Annotated[str, typer.Argument(help="Label of a method.")],
-    b: Annotated[str, typer.Argument(help="Label of the method to compare it with.")],
-    specs: Annotated[list[str] | None, typer.Argument(help="Names of specs that ran; by default all.")] = None,
+    names: Annotated[list[str], typer.Argument(help="Two methods and the specs that ran; with --at, one spec.")],
+    at: Annotated[
+        list[str] | None, typer.Option(help="A commit; given once, it is compared with the working tree.")
+    ] = None,
+    run: Annotated[bool, typer.Option("--run", help="First run what is missing.")] = False,
     form: Annotated[str, typer.Option("--format", help="terminal, md or json.")] = "terminal",
+    allow_plugins: AllowPlugins = False,
     registry: RegistryPath = None,
 ) -> None:
-    """Compare two methods over the tasks and seeds they share, with paired intervals."""
+    """Compare two methods, or two versions of the code, over the same tasks and seeds, with paired intervals."""
     from harness import api
     from reports.compare import render_comparison
 
-    typer.echo(render_comparison(api.compare(a, b, *(specs or []), registry=open_registry(registry)), form))
+    store = open_registry(registry)
+    if at:
+        from harness.commits import CommitError, compare_commits
+        from specs.files import locate
+
+        if len(names) != 1:
+            raise CommitError("with --at name one spec, nothing else")
+        compared = compare_commits(locate(names[0]).resolve(), at, store, run, allow_plugins)
+        typer.echo("\n".join(f"{method}\n{render_comparison(one, form)}" for method, one in compared.items()))
+        return
+    if len(names) < 2:
+        raise typer.BadParameter("name two methods, or add --at COMMIT")
+    for spec in names[2:] if run else ():
+        api.run(api.plan(spec, allow_plugins=allow_plugins), store)
+    typer.echo(render_comparison(api.compare(names[0], names[1], *names[2:], registry=store), form))
 
 
 @app.command(epilog="Examples: bench explain quickstart · bench explain 3f2a91c0")

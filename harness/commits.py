@@ -1,0 +1,174 @@
+"""One spec under two versions of the code: two commits, or a commit and the working tree, over the same seeds.
+
+Each version plans (and, when asked, runs) the spec in a process and a checkout of its own, into the same registry.
+Equal identities pair the trials; fingerprints tell whether anything could have changed at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.keys import PROJECT
+
+if TYPE_CHECKING:
+    from registry import Registry
+    from reports.compare import Comparison
+    from reports.model import Results
+
+WORKING_TREE = "working tree"
+#: Printed by each version: its plan, with what reports must know of the tasks.
+PLAN = """
+import json, sys
+from harness import api
+plan = api.plan(sys.argv[1], allow_plugins=sys.argv[2] == "True")
+rows = [{"method": r.method, "task": r.task, "seed": r.seed, "trial": r.trial,
+         "fingerprint": plan.trials[r.trial].fingerprint.id} for r in plan.rows]
+tasks = {label: {key: entry[key] for key in ("title", "metrics", "varies")} for label, entry in plan.tasks.items()}
+print(json.dumps({"rows": rows, "tasks": tasks}))
+"""
+
+
+class CommitError(Exception):
+    """A version cannot be checked out, cannot plan the spec, or has no results; one line with the remedy."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One side of the comparison: its label, its plan, and how many of its trials the registry does not hold."""
+
+    label: str
+    rows: Sequence[Mapping[str, Any]]
+    tasks: Mapping[str, Mapping[str, Any]]
+    missing: int
+
+
+def compare_commits(
+    spec: Path, commits: Sequence[str], registry: Registry, run: bool = False, allow_plugins: bool = False
+) -> dict[str, Comparison]:
+    """Compare a spec's results under two commits, or under one commit and the working tree.
+
+    Args:
+        spec: the file both versions run.
+        commits: one or two commits, the older first.
+        registry: where both look and, with `run`, store.
+        run: run what is missing.
+        allow_plugins: as for `bench run`.
+
+    Returns:
+        For each method of the spec the newer version (a) against the older one (b).
+
+    Raises:
+        CommitError: there is no such commit, or a version has no result and `run` is off.
+    """
+    from reports.compare import compare
+
+    labels = [*commits, WORKING_TREE][:2]
+    if len(commits) not in (1, 2) or labels[0] == labels[1]:
+        raise CommitError("compare one commit with the working tree, or two different commits")
+    versions = [_version(label, spec, registry, run, allow_plugins) for label in labels]
+    lacking = [
+        f"{version.missing} of {len(version.rows)} at {version.label}" for version in versions if version.missing
+    ]
+    if lacking:
+        raise CommitError(f"trials without result: {', '.join(lacking)}; add --run to run them")
+    return {method: compare(results, labels[1], labels[0]) for method, results in _results(versions, registry).items()}
+
+
+def _version(label: str, spec: Path, registry: Registry, run: bool, allow_plugins: bool) -> Version:
+    with _checkout(label) as folder:
+        if run:
+            command = ["-m", "harness.cli", "run", str(spec), "--registry", str(registry.folder.root)]
+            _python(folder, [*command, *["--allow-plugins"] * allow_plugins], label, subprocess.DEVNULL)
+        planned = json.loads(_python(folder, ["-c", PLAN, str(spec), str(allow_plugins)], label, subprocess.PIPE))
+    registry.sync()
+    known = registry.ledger((row["trial"], row["fingerprint"]) for row in planned["rows"])
+    missing = sum(row["trial"] not in known for row in planned["rows"])
+    return Version(label, planned["rows"], planned["tasks"], missing)
+
+
+@contextmanager
+def _checkout(label: str) -> Iterator[Path]:
+    """A folder with the project as of a commit; the project itself for the working tree."""
+    if label == WORKING_TREE:
+        yield PROJECT
+        return
+    with tempfile.TemporaryDirectory(prefix="methodbench-") as name:
+        folder = Path(name) / "checkout"
+        _git("worktree", "add", "--quiet", "--detach", str(folder), label)
+        try:
+            yield folder
+        finally:
+            _git("worktree", "remove", "--force", str(folder))
+
+
+def _git(*arguments: str) -> None:
+    result = subprocess.run(["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise CommitError(f"git {arguments[0]}: {result.stderr.strip().splitlines()[-1]}")
+
+
+def _python(folder: Path, arguments: Sequence[str], label: str, stdout: int) -> str:
+    """Run Python with the project in `folder`; exit code 1 (a trial failed) is for the comparison to show."""
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, text=True, check=False,
+        stdout=stdout, stderr=subprocess.PIPE if stdout == subprocess.PIPE else None,
+    )  # fmt: skip
+    if result.returncode > 1 or (stdout == subprocess.PIPE and result.returncode):
+        told = (result.stderr or "see above").strip().splitlines()[-1]
+        raise CommitError(f"{label} cannot do this spec: {told}")
+    return result.stdout or ""
+
+
+def _results(versions: Sequence[Version], registry: Registry) -> dict[str, Results]:
+    """For each method `Results` in which the two versions are the methods."""
+    from reports.model import Metric, Results, Run, Task, Trial
+
+    found = _values(versions, registry)
+    tasks = {
+        label: Task(
+            label,
+            entry["title"],
+            tuple(Metric(m["name"], m["direction"], m["unit"], m["help"]) for m in entry["metrics"]),
+            tuple(entry["varies"]),
+        )
+        for version in versions
+        for label, entry in version.tasks.items()
+    }
+    results = {}
+    for method in dict.fromkeys(row["method"] for version in versions for row in version.rows):
+        trials = []
+        for version in versions:
+            for row in version.rows:
+                if row["method"] == method:
+                    status, values = found.get((row["trial"], row["fingerprint"]), ("missing", {}))
+                    trials.append(Trial(row["trial"], version.label, row["task"], row["seed"], status, values=values))
+        met = dict.fromkeys(trial.task for trial in trials)
+        labels = tuple(version.label for version in versions)
+        results[method] = Results((Run("", method, method, labels, tuple(tasks[t] for t in met), tuple(trials)),))
+    return results
+
+
+def _values(versions: Sequence[Version], registry: Registry) -> dict[tuple[str, str], tuple[str, dict[str, float]]]:
+    """Status and final values by (trial, fingerprint)."""
+    trials = sorted({row["trial"] for version in versions for row in version.rows})
+    table = registry.table(
+        "SELECT t.trial, t.fingerprint, t.status, m.metric, m.value FROM trials t LEFT JOIN metrics m USING (record)"
+        " WHERE t.trial IN (SELECT unnest($1::VARCHAR[]))",
+        [trials],
+    )
+    found: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
+    for row in table.to_pylist():
+        _, values = found.setdefault((row["trial"], row["fingerprint"]), (row["status"], {}))
+        if row["metric"] is not None:
+            values[row["metric"]] = row["value"]
+    return found
