@@ -11,9 +11,9 @@ from typing import Any
 from harness.artefacts import ArtefactStore
 from harness.catalog import load_catalogue
 from harness.engines.loading import Loader, make_request
+from harness.identity import make_payload
 from harness.loop.state import reset_state
 from harness.loop.trial import call_task, make_context
-from harness.plan import make_payload
 from harness.protocols.context import Diverged, Skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.catalog import Catalogue, find
 from harness.declarations import Entry
+from harness.identity import filled_in, make_payload, resolve
 from harness.keys import Fingerprint, Sources, trial_id
 from specs import MethodSpec, Spec, TaskSpec
 
@@ -210,9 +211,9 @@ class _Pair:
                 raise PlanError(
                     f'method "{method.label}": {slot} {name} needs {lacking}, which "{task.label}" does not offer'
                 )
-            slots[slot] = _resolve(catalogue, slot, name, params)
+            slots[slot] = resolve(catalogue, slot, name, params)
         self._identity = {
-            "task": {"name": task.name, "version": entry["version"], "params": _held(entry, task.params)},
+            "task": {"name": task.name, "version": entry["version"], "params": filled_in(entry, task.params)},
             "slots": slots,
             "budget": budget,
             "backend": "reference",
@@ -234,75 +235,12 @@ def _lacking(component: Entry, task: Entry) -> str:
     return ", ".join(need.replace("_", " ") for need in needs if need not in task["offers"])
 
 
-def make_payload(identity: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """How a worker finds and fills what an identity names.
-
-    Raises:
-        CatalogueError: the catalogue has no such task or component (a plugin that was not given, say).
-    """
-    task = find(catalogue, identity["task"]["name"])
-    entries: dict[str, Entry] = {}
-    slots = {slot: _reference(catalogue, slot, chosen, entries) for slot, chosen in identity["slots"].items()}
-    return {
-        "task": {**_place(task), "params": identity["task"]["params"]},
-        "slots": slots,
-        "components": {key: _place(entry) for key, entry in entries.items()},
-        "roots": tuple(sorted({task["module"], *(entry["module"] for entry in entries.values())})),
-    }
-
-
-def _place(entry: Entry) -> dict[str, str]:
-    return {"module": entry["module"], "attr": entry["attr"], "file": entry["file"]}
-
-
-def _resolve(catalogue: Catalogue, slot: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Identity of one component: name, version and parameters with defaults filled in, nested ones likewise."""
-    entry = catalogue["components"][slot][name]
-    held = _held(entry, params)
-    for parameter in _nested(entry, held):
-        child = held[parameter["name"]]
-        held[parameter["name"]] = _resolve(catalogue, parameter["slot"], child["name"], child["params"])
-    return {"name": name, "version": entry["version"], "params": held}
-
-
-def _reference(catalogue: Catalogue, slot: str, chosen: Mapping[str, Any], entries: dict[str, Entry]) -> dict[str, Any]:
-    """A component as its Params class and `ctx.bind` read it: nested ones name their slot.  Fills `entries`."""
-    name = chosen["name"]
-    if name not in catalogue["components"][slot]:
-        find(catalogue, name)
-    entry = entries[f"{slot}:{name}"] = catalogue["components"][slot][name]
-    params = dict(chosen["params"])
-    for parameter in _nested(entry, params):
-        params[parameter["name"]] = _reference(catalogue, parameter["slot"], params[parameter["name"]], entries)
-    return {"slot": slot, "name": name, "params": params}
-
-
-def _nested(entry: Entry, params: Mapping[str, Any]) -> list[Entry]:
-    return [p for p in entry["params"] if p["type"] == "component" and params.get(p["name"]) is not None]
-
-
 def _choice(method: MethodSpec, slot: str, task: Entry) -> tuple[str, Mapping[str, Any]]:
     """Name and parameters of a slot: the method's, else the task's baseline."""
     if slot in method.slots:
         return method.slots[slot].name, method.slots[slot].params
     baseline = dict(task["baselines"][slot])
     return baseline.pop("name"), baseline
-
-
-def _held(entry: Entry, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with defaults filled in, without those added later that still hold their default."""
-    filled = {p["name"]: _typed(p, params.get(p["name"], p.get("default"))) for p in entry["params"]}
-    late = {p["name"]: p.get("default") for p in entry["params"] if "added" in p}
-    return {name: value for name, value in filled.items() if name not in late or value != late[name]}
-
-
-def _typed(parameter: Entry, value: Any) -> Any:
-    """The value with 1 as 1.0 where a float is meant, so that equal settings have equal identities."""
-    if parameter["type"] == "float" and isinstance(value, int):
-        return float(value)
-    if parameter["type"] == "tuple" and value is not None:
-        return [float(v) if item == "float" else v for item, v in zip(parameter["items"], value, strict=True)]
-    return value
 
 
 def _plugin_entries(catalogue: Catalogue) -> Iterator[Entry]:

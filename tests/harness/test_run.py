@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,33 @@ def test_a_trial_leaves_no_trace_in_the_next_one(project: Path) -> None:
     api.run(api.plan(after_patches, allow_plugins=True), options=api.RunOptions(workers=1, force=True))
     assert values("none") == expected
     assert len(set(expected.values())) == 3
+
+
+def records(project: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """All that is known of the newest run's trials by (method, seed)."""
+    rows = api.open_registry().query("SELECT p.method, p.seed, t.* FROM plan p JOIN trials t USING (trial)", 1000, 10)
+    return {(row["method"], row["seed"]): row for row in rows.to_pylist()}
+
+
+def test_a_worker_computes_with_one_thread_and_without_denormals(project: Path) -> None:
+    api.run(api.plan(fault_spec(project, ["threads", "denormal"], "seeds: 2"), allow_plugins=True))
+    assert set(values("threads").values()) == {1.0}
+    assert set(values("denormal").values()) == {0.0}
+
+
+def test_peak_memory_is_that_of_the_trial_even_in_a_warm_worker(project: Path) -> None:
+    plan = api.plan(fault_spec(project, ["threads", "large", "none"]), allow_plugins=True)
+    api.run(plan, options=api.RunOptions(workers=1))
+    before, large, after = (records(project)[name, 0]["peak_bytes"] / 2**20 for name in ("threads", "large", "none"))
+    assert large > before + 200
+    assert after < before + 50
+
+
+@pytest.mark.parametrize(("options", "contended"), [({"workers": 2}, True), ({"exclusive": True}, False)])
+def test_seconds_beside_other_trials_are_marked(project: Path, options: dict[str, Any], contended: bool) -> None:
+    api.run(api.plan(fault_spec(project, ["none"], "seeds: 3"), allow_plugins=True), options=api.RunOptions(**options))
+    assert {row["contended"] for row in records(project).values()} == {contended}
+    assert all(0 < row["cpu_seconds"] < 1 for row in records(project).values())
 
 
 def test_what_a_trial_prints_is_kept(project: Path) -> None:
