@@ -103,6 +103,10 @@ def record_text(record: Mapping[str, Any]) -> str:
         ("fingerprint", record["fingerprint"]),
         ("run", record["run"]),
     ]
+    head += [
+        ("artefact", f"{use['name']}, {use['seconds']:.2f} s to build, {'built here' if use['built'] else 'reused'}")
+        for use in record.get("artefacts", [])
+    ]
     values = [(name, f"{point['value']:.6g}", f"step {point['step']}") for name, point in last.items()]
     identity = json.dumps(record["identity"], indent=1, sort_keys=True)
     return f"{_columns(head)}\n\n{_columns(values)}\n\nidentity\n{identity}"

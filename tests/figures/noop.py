@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from harness import api
+from harness.keys import PROJECT
 from registry import Registry
 
 NOOP = Path(__file__).parent.parent / "fixtures" / "noop.py"
@@ -31,9 +35,28 @@ def measure(repeats: int = 3) -> dict[str, Any]:
         "wall_s_1000": round(statistics.median(run[1000]["wall"] for run in runs), 3),
         "planning_s_10000": round(planning, 3),
         "planned": trials,
+        "reuse_check_s_2000": round(_reuse_check(2000), 3),
         "workers": 2,
         "repeats": repeats,
     }
+
+
+def _reuse_check(trials: int) -> float:
+    """Wall seconds of the whole process `bench run --dry-run` that finds every trial cached; median of 3."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec, registry = _spec(Path(folder), trials), Path(folder) / "registry"
+        api.run(api.plan(spec, allow_plugins=True), Registry(registry), api.RunOptions(workers=2))
+        command = [sys.executable, "-m", "harness.cli", "run", str(spec), "--allow-plugins", "--dry-run"]
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            result = subprocess.run(
+                [*command, "--registry", str(registry)], check=True, capture_output=True, text=True,
+                env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            )  # fmt: skip
+            times.append(time.perf_counter() - begin)
+            assert f"{trials} cached, 0 new" in result.stdout
+    return statistics.median(times)
 
 
 def _run(trials: int) -> dict[str, float]:

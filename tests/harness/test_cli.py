@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli
+from registry import RegistryBusy
 from tests.figures.cli import loaded
 from tests.harness.conftest import write_spec
 
@@ -151,6 +152,30 @@ def test_unknown_names_and_missing_registries_are_exit_2(bench: Bench, command: 
     assert code == 2
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_busy_registry_is_exit_3(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(path: Path | None) -> None:
+        raise RegistryBusy("registry.lock: held by process 7")
+
+    monkeypatch.setattr("harness.api.open_registry", busy)
+    assert bench("leaderboard") == (3, "", "registry.lock: held by process 7\n")
+
+
+def test_what_artefacts_cost_is_shown_apart(bench: Bench, project: Path) -> None:
+    (project / "merge.yaml").write_text(
+        "name: merge\nmethods: {average: {merger: average}, ties: {merger: ties}}\ntasks: [merge-rotations]\nseeds: 1\n"
+    )
+    assert bench("run", "merge.yaml", "-j", "1")[0] == 0
+    _, out, _ = bench("query", "SELECT trial, cpu_seconds FROM trials ORDER BY started", "--format", "json")
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert "s to build, built here" in bench("show", first["trial"])[1]
+    assert "s to build, reused" in bench("show", second["trial"])[1]
+    assert max(first["cpu_seconds"], second["cpu_seconds"]) < 1.0  # building takes longer and is nobody's
+    assert "rotation-experts" in bench("artefacts", "list")[1]
+    assert "1 dropped" in bench("artefacts", "drop", "rotation-experts")[1]
+    assert "no artefacts" in bench("artefacts", "list")[1]
+    assert "2 cached, 0 new" in bench("run", "merge.yaml", "--dry-run")[1]
 
 
 def test_list_show_data_and_schema(bench: Bench) -> None:
