@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,12 +164,34 @@ def open_registry(path: Path | None = None) -> Registry:
 
 
 def cached(plan: Plan, registry: Registry, options: RunOptions) -> dict[str, LedgerEntry]:
-    """The trials of a plan that the registry already answers."""
+    """The trials of a plan that the registry already answers.
+
+    Where seconds decide what a trial does (a budget in seconds) only this machine's records answer, and where they are
+    what is wanted (`exclusive`) only records without other trials beside them.
+    """
     if options.force:
         return {}
     known = registry.ledger((trial.id, trial.fingerprint.id) for trial in plan.trials.values())
     final = CACHED - {"error"} if options.retry_failed else CACHED
-    return {id: entry for id, entry in known.items() if entry.status in final}
+    rough = _contended(known, registry) if options.exclusive else set()
+    return {
+        id: entry
+        for id, entry in known.items()
+        if entry.status in final and entry.record not in rough and _may_answer(plan.trials[id], entry)
+    }
+
+
+def _may_answer(trial: Trial, entry: LedgerEntry) -> bool:
+    from harness.engines.environment import environment, machine_id
+
+    return "seconds" not in trial.identity["budget"] or entry.machine == machine_id(environment())
+
+
+def _contended(known: Mapping[str, LedgerEntry], registry: Registry) -> set[str]:
+    if not known:
+        return set()
+    sql = "SELECT record FROM trials WHERE contended AND record IN (SELECT unnest($1::VARCHAR[]))"
+    return set(registry.table(sql, [[entry.record for entry in known.values()]])["record"].to_pylist())
 
 
 def run(

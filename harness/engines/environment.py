@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from harness.keys import PROJECT, canonical, digest, library_version
@@ -12,7 +14,8 @@ from harness.keys import PROJECT, canonical, digest, library_version
 SHOWN = ("numba", "numpy", "torch")
 
 
-def environment() -> dict[str, str | int]:
+@cache
+def environment() -> Mapping[str, str | int]:
     """Host, processor, memory, system and versions, as stored with every record."""
     return {
         "host": platform.node(),
@@ -25,7 +28,7 @@ def environment() -> dict[str, str | int]:
     }
 
 
-def machine_id(facts: dict[str, str | int]) -> str:
+def machine_id(facts: Mapping[str, str | int]) -> str:
     """16 hex digits of what decides whether two machines' seconds may be compared."""
     return digest(canonical({key: facts[key] for key in ("host", "cpu", "cores", "system")}), 16)
 

@@ -97,6 +97,31 @@ def test_seconds_beside_other_trials_are_marked(project: Path, options: dict[str
     assert all(0 < row["cpu_seconds"] < 1 for row in records(project).values())
 
 
+def test_exclusive_seconds_are_not_answered_by_contended_ones(project: Path) -> None:
+    plan = api.plan(fault_spec(project, ["none"], "seeds: 3"), allow_plugins=True)
+    api.run(plan, options=api.RunOptions(workers=2))
+    assert api.run(plan, options=api.RunOptions(exclusive=True)).cached == 0
+    assert api.run(plan, options=api.RunOptions(exclusive=True)).cached == 3
+    assert {row["contended"] for row in records(project).values()} == {False}
+
+
+def test_a_budget_in_seconds_is_not_answered_from_elsewhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = fault_spec(project, ["none"], "seeds: 1\nbudget: {seconds: 5}")
+    api.run(api.plan(timed, allow_plugins=True))
+    assert api.cached(api.plan(timed, allow_plugins=True), api.open_registry(), api.RunOptions())
+    by_steps = fault_spec(project, ["none"], "seeds: 1")
+    api.run(api.plan(by_steps, allow_plugins=True))
+    monkeypatch.setattr("harness.engines.environment.machine_id", lambda facts: "another machine")
+    assert api.cached(api.plan(by_steps, allow_plugins=True), api.open_registry(), api.RunOptions())
+    timed = fault_spec(project, ["none"], "seeds: 1\nbudget: {seconds: 5}")
+    assert not api.cached(api.plan(timed, allow_plugins=True), api.open_registry(), api.RunOptions())
+
+
+def test_divergence_and_skips_do_not_fail_a_run(project: Path) -> None:
+    plan = api.plan(fault_spec(project, ["diverge", "skip", "none"]), allow_plugins=True)
+    assert not api.run(plan).failed
+
+
 def test_what_a_trial_prints_is_kept(project: Path) -> None:
     plan = api.plan(fault_spec(project, ["print", "raise"]), allow_plugins=True)
     api.run(plan)
