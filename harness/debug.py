@@ -5,6 +5,7 @@ from __future__ import annotations
 import pdb
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from harness.catalog import load_catalogue
 from harness.engines.loading import Loader, make_request
 from harness.identity import make_payload
 from harness.loop.state import reset_state
-from harness.loop.trial import call_task, make_context
+from harness.loop.trial import Request, call_task, make_context, task_info
 from harness.protocols.context import Diverged, Skip
 
 
@@ -36,12 +37,7 @@ def debug_trial(record: Mapping[str, Any], registry: Path, plugins: Sequence[Pat
     reset_state(request.seed)
     ctx = make_context(request)
     try:
-        if stop:
-            debugger = pdb.Pdb()
-            debugger.set_break(request.task.__code__.co_filename, request.task.__code__.co_firstlineno + 1)
-            debugger.runcall(call_task, request, ctx)
-        else:
-            call_task(request, ctx)
+        call_task(_stopping(request) if stop else request, ctx)
     except (Skip, Diverged) as end:
         return f"{type(end).__name__.lower()}: {end}"
     except Exception as error:
@@ -53,3 +49,13 @@ def debug_trial(record: Mapping[str, Any], registry: Path, plugins: Sequence[Pat
         return f"{type(error).__name__}: {error}"
     last = {point.metric: point.value for point in ctx.points}
     return "ended: " + ", ".join(f"{name} {value:.6g}" for name, value in last.items())
+
+
+def _stopping(request: Request) -> Request:
+    """The same request whose task is stepped into by the debugger."""
+
+    def task(*arguments: Any) -> None:
+        pdb.Pdb().runcall(request.task, *arguments)
+
+    task.__task__ = task_info(request)  # type: ignore[attr-defined]
+    return replace(request, task=task)

@@ -97,8 +97,7 @@ def run(
     else:
         typer.echo(closing(summary), err=True)
         if not summary.interrupted and not smoke:
-            store.sync()
-            typer.echo(leaderboard_text(store, [plan.spec.name], "terminal"))
+            _echo_leaderboards(store, plan.spec.name)
         _echo_next(spec, plan, store, summary.failed)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -144,6 +143,16 @@ def _echo_matrix(plan: Any, known: Any) -> None:
     from harness.listing import matrix
 
     typer.echo(matrix(plan, known))
+
+
+def _echo_leaderboards(store: Registry, spec: str) -> None:
+    from registry import RegistryBusy
+
+    try:
+        store.sync()
+        typer.echo(leaderboard_text(store, [spec], "terminal"))
+    except RegistryBusy as busy:
+        typer.echo(f"{busy}\nall results are stored; later: bench leaderboard {spec}", err=True)
 
 
 def _echo_next(spec: str, plan: Any, store: Registry, failed: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from registry import RegistryBusy
+from registry import Registry, RegistryBusy, SyncReport
 from tests.figures.cli import loaded
 from tests.harness.conftest import write_spec
 
@@ -117,6 +118,34 @@ def test_debug_runs_a_stored_trial_again_without_recording(bench: Bench, small: 
     assert code == 0
     assert f"w2_data {row['value']:.6g}" in out
     assert json.loads(bench("query", "SELECT count(*) AS n FROM trials", "--format", "json")[1]) == {"n": 1}
+
+
+def test_debug_stops_at_the_first_line_of_the_task(bench: Bench, small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench("run", small, "--only", "heun")
+    trial = json.loads(bench("query", "SELECT trial FROM trials", "--format", "json")[1])["trial"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("p params\nc\n"))
+    code, out, _ = bench("debug", trial[:6], "--break")
+    assert code == 0
+    assert "gauss_aniso.py(" in out
+    assert "GaussAnisoParams(dim=16" in out
+
+
+def test_a_busy_index_costs_the_leaderboard_and_no_result(
+    bench: Bench, small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Registry.sync
+
+    def sync(self: Registry, wait: bool = True) -> SyncReport:
+        if wait:
+            raise RegistryBusy("registry.lock: held by process 7")
+        return plain(self, wait)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "sync", sync)
+        code, _, err = bench("run", small, "--only", "heun")
+    assert code == 0
+    assert "held by process 7\nall results are stored; later: bench leaderboard small" in err
+    assert "heun" in bench("leaderboard", "small")[1]
 
 
 @pytest.mark.parametrize(
