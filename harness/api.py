@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,35 +125,6 @@ def data_hash(name: str) -> str:
     from harness.parts.data import DATASETS
 
     return DATASETS[name].hash() or "absent"
-
-
-def check_file(file: Path) -> Iterator[tuple[str, str | None]]:
-    """Run the contract tests on every component and task of a file: name of each test, and what is wrong or None.
-
-    Raises:
-        CatalogueError: the file cannot be read, or declares nothing.
-    """
-    from harness.catalog import CatalogueError, all_entries, find
-    from harness.contract import checks_for
-    from harness.engines.loading import load_object
-    from harness.protocols.context import Skip
-
-    catalogue = load_catalogue()
-    if all(Path(entry["file"]) != file.resolve() for entry in all_entries(catalogue)):
-        catalogue = load_catalogue([file])
-    entries = [entry for entry in all_entries(catalogue) if Path(entry["file"]).resolve() == file.resolve()]
-    if not entries:
-        raise CatalogueError(f"{file}: declares no component and no task; decorate one with @component or @task")
-    for entry in entries:
-        for name, check in checks_for(load_object(entry), lambda key: load_object(find(catalogue, key))):
-            try:
-                check()
-            except AssertionError as fault:
-                yield f"{entry['key']}: {name}", str(fault)
-            except Skip as reason:
-                yield f"{entry['key']}: {name} (skipped: {reason})", None
-            else:
-                yield f"{entry['key']}: {name}", None
 
 
 def open_registry(path: Path | None = None) -> Registry:
@@ -280,6 +251,20 @@ def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> Co
     from reports.results import load_results
 
     return compare_methods(load_results(registry or open_registry(), specs), a, b)
+
+
+def compare_commits(
+    spec: Path, commits: Sequence[str], registry: Registry, run: bool = False, allow_plugins: bool = False
+) -> dict[str, Comparison]:
+    """For each method of a spec the newer version of the code against the older one; see `harness.commits`."""
+    from harness.commits import values_of, versions_of
+    from reports.compare import compare as compare_methods
+    from reports.versions import by_method
+
+    versions = versions_of(spec, commits, registry, run, allow_plugins)
+    old, new = (version.label for version in versions)
+    found = by_method(versions, values_of(versions, registry))
+    return {method: compare_methods(results, new, old) for method, results in found.items()}
 
 
 def _job(trial: Trial, options: RunOptions) -> Job:

@@ -21,8 +21,6 @@ from harness.keys import PROJECT
 
 if TYPE_CHECKING:
     from registry import Registry
-    from reports.compare import Comparison
-    from reports.model import Results
 
 WORKING_TREE = "working tree"
 #: Printed by each version: its plan, with what reports must know of the tasks.
@@ -51,26 +49,21 @@ class Version:
     missing: int
 
 
-def compare_commits(
+def versions_of(
     spec: Path, commits: Sequence[str], registry: Registry, run: bool = False, allow_plugins: bool = False
-) -> dict[str, Comparison]:
-    """Compare a spec's results under two commits, or under one commit and the working tree.
+) -> list[Version]:
+    """The two sides: two commits, or one commit and the working tree, the older first; all their trials have results.
 
     Args:
         spec: the file both versions run.
-        commits: one or two commits, the older first.
+        commits: one or two commits.
         registry: where both look and, with `run`, store.
         run: run what is missing.
         allow_plugins: as for `bench run`.
 
-    Returns:
-        For each method of the spec the newer version (a) against the older one (b).
-
     Raises:
         CommitError: there is no such commit, or a version has no result and `run` is off.
     """
-    from reports.compare import compare
-
     labels = [*commits, WORKING_TREE][:2]
     if len(commits) not in (1, 2) or labels[0] == labels[1]:
         raise CommitError("compare one commit with the working tree, or two different commits")
@@ -80,7 +73,7 @@ def compare_commits(
     ]
     if lacking:
         raise CommitError(f"trials without result: {', '.join(lacking)}; add --run to run them")
-    return {method: compare(results, labels[1], labels[0]) for method, results in _results(versions, registry).items()}
+    return versions
 
 
 def _version(label: str, spec: Path, registry: Registry, run: bool, allow_plugins: bool) -> Version:
@@ -129,36 +122,7 @@ def _python(folder: Path, arguments: Sequence[str], label: str, stdout: int) -> 
     return result.stdout or ""
 
 
-def _results(versions: Sequence[Version], registry: Registry) -> dict[str, Results]:
-    """For each method `Results` in which the two versions are the methods."""
-    from reports.model import Metric, Results, Run, Task, Trial
-
-    found = _values(versions, registry)
-    tasks = {
-        label: Task(
-            label,
-            entry["title"],
-            tuple(Metric(m["name"], m["direction"], m["unit"], m["help"]) for m in entry["metrics"]),
-            tuple(entry["varies"]),
-        )
-        for version in versions
-        for label, entry in version.tasks.items()
-    }
-    results = {}
-    for method in dict.fromkeys(row["method"] for version in versions for row in version.rows):
-        trials = []
-        for version in versions:
-            for row in version.rows:
-                if row["method"] == method:
-                    status, values = found.get((row["trial"], row["fingerprint"]), ("missing", {}))
-                    trials.append(Trial(row["trial"], version.label, row["task"], row["seed"], status, values=values))
-        met = dict.fromkeys(trial.task for trial in trials)
-        labels = tuple(version.label for version in versions)
-        results[method] = Results((Run("", method, method, labels, tuple(tasks[t] for t in met), tuple(trials)),))
-    return results
-
-
-def _values(versions: Sequence[Version], registry: Registry) -> dict[tuple[str, str], tuple[str, dict[str, float]]]:
+def values_of(versions: Sequence[Version], registry: Registry) -> dict[tuple[str, str], tuple[str, dict[str, float]]]:
     """Status and final values by (trial, fingerprint)."""
     trials = sorted({row["trial"] for version in versions for row in version.rows})
     table = registry.table(

@@ -39,12 +39,12 @@ def compare(
 
     store = open_registry(registry)
     if at:
-        from harness.commits import CommitError, compare_commits
+        from harness.commits import CommitError
         from specs.files import locate
 
         if len(names) != 1:
             raise CommitError("with --at name one spec, nothing else")
-        compared = compare_commits(locate(names[0]).resolve(), at, store, run, allow_plugins)
+        compared = api.compare_commits(locate(names[0]).resolve(), at, store, run, allow_plugins)
         typer.echo("\n".join(f"{method}\n{render_comparison(one, form)}" for method, one in compared.items()))
         return
     if len(names) < 2:

@@ -21,16 +21,18 @@ def validate(
     allow_plugins: AllowPlugins = False,
 ) -> None:
     """Check a spec, or run the contract tests on a method or task file of your own."""
-    from harness import api
-
     if file.endswith(".py"):
+        from harness.checking import check_file
+
         failed = False
-        for name, fault in api.check_file(Path(file)):
+        for name, fault in check_file(Path(file)):
             failed |= fault is not None
             typer.echo(f"ok      {name}" if fault is None else f"FAILED  {name}: {fault}")
         if failed:
             raise typer.Exit(FAILED)
         return
+    from harness import api
+
     spec, _ = api.load(file, allow_plugins)
     typer.echo(f"{spec.path}: {len(spec.methods)} methods, {len(spec.tasks)} tasks, {len(spec.seeds)} seeds: valid")
 

@@ -168,7 +168,7 @@ def test_bad_input_is_exit_2_and_no_traceback(bench: Bench, project: Path, text:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["show", "adamv"], 'did you mean "adamw"'),
+        (["show", "orthogonl"], 'did you mean "orthogonal"'),
         (["run", "quickstrat"], 'did you mean "quickstart"'),
         (["list", "things"], "expected one of all, specs, tasks"),
         (["leaderboard"], "`bench run` makes one"),
