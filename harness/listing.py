@@ -62,10 +62,12 @@ def show(name: str, plugins: Sequence[Path]) -> str | None:
 
 def datasets() -> str:
     """Every data set: present or the line that brings it, size, licence, source."""
-    from harness.parts.data import DATASETS
+    from harness.parts.data import DATASETS, Dataset
+    from harness.parts.tabular import TABLES, Table
 
     rows = []
-    for dataset in DATASETS.values():
+    everything: list[Dataset | Table] = [*DATASETS.values(), *TABLES.values()]
+    for dataset in everything:
         present = dataset.present()
         size = f"{dataset.bytes() / 2**20:.1f} MiB" if present else "missing"
         rows.append((dataset.name, size, dataset.licence, dataset.title))

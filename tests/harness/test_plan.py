@@ -87,7 +87,6 @@ def test_the_budget_of_the_spec_replaces_what_the_task_obeys(tmp_path: Path) -> 
         ("methods: {a: {init: kaiming}}\ntasks: [depth-train, gauss-aniso]\nseeds: 1\n",
          'task "gauss-aniso" judges sampler (continuous), which no method of the spec fills; add one'),
         ("methods: {a: {sampler: sw-mc}}\ntasks: [gauss-aniso]\nseeds: 1\n", "protocol estimator) meets no task"),
-        ("methods: {a: {objective: cross-entropy}}\ntasks: [depth-train]\nseeds: 1\n", "none is known"),
     ],
 )  # fmt: skip
 def test_what_meets_nothing_is_told_before_the_run(tmp_path: Path, text: str, message: str) -> None:

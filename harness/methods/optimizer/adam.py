@@ -1,0 +1,69 @@
+"""Adam: Kingma, Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, arXiv:1412.6980, algorithm 1.
+
+g <- g + weight_decay * w;  m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2;
+w <- w - lr * m_hat / (sqrt(v_hat) + eps), with m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t).
+
+The paper has no weight decay: here it is the L2 penalty that libraries add, inside the moments; `adamw` decays beside
+them.  `eps` is algorithm 1's, added after the correction, not the eps-hat of the faster form at the end of section 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class AdamParams(Params):
+    lr: float = param(0.001, gt=0, help="learning rate")
+    betas: tuple[float, float] = param((0.9, 0.999), ge=0, lt=1, help="decay of the means of gradient and its square")
+    eps: float = param(1e-8, gt=0, help="added to the root of the second moment after its correction")
+    weight_decay: float = param(0.0, ge=0, help="L2 penalty, added to the gradient")
+
+
+@component(slot="optimizer", key="adam", protocol="gradient", version=1, paper="arXiv:1412.6980", params=AdamParams)
+def adam(params: AdamParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """Divide a running mean of gradients by the root of their running mean square."""
+    return Adam(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps)
+
+
+class Adam(torch.optim.Optimizer):
+    """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
+
+    def __init__(self, groups: list[ParamGroup], betas: tuple[float, float], eps: float) -> None:
+        super().__init__(groups, {"betas": betas, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+        return loss
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[w]
+        if "m" not in state:
+            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
+        state["t"] += 1
+        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+
+        if group["weight_decay"]:
+            g = g.add(w, alpha=group["weight_decay"])
+        m.lerp_(g, 1 - beta1)
+        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = v.sqrt().div_(math.sqrt(1 - beta2**t)).add_(group["eps"])
+        w.addcdiv_(m, root, value=-lr / (1 - beta1**t))

@@ -1,0 +1,65 @@
+"""Lion: Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023, arXiv:2302.06675, algorithm 2.
+
+c <- beta1 * m + (1 - beta1) * g;  w <- w - lr * (sign(c) + weight_decay * w);
+m <- beta2 * m + (1 - beta2) * g, from m = 0; sign(0) is 0 and nothing corrects the bias of m.
+
+Every weight moves by lr whatever its gradient, so rates are 3 to 10 times smaller, and weight decay as much larger,
+than AdamW's (section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class LionParams(Params):
+    lr: float = param(0.0001, gt=0, help="learning rate: how far every weight moves in a step")
+    betas: tuple[float, float] = param(
+        (0.9, 0.99), ge=0, lt=1, help="share of the mean in the direction of a step, and decay of the mean"
+    )
+    weight_decay: float = param(0.0, ge=0, help="share of the weights that decays per unit of learning rate and step")
+
+
+@component(slot="optimizer", key="lion", protocol="gradient", version=1, paper="arXiv:2302.06675", params=LionParams)
+def lion(params: LionParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """Step along the sign of a mean of gradients that leans towards the newest; decay the weights beside it."""
+    return Lion(with_rates(groups, params.lr, params.weight_decay), params.betas)
+
+
+class Lion(torch.optim.Optimizer):
+    """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
+
+    def __init__(self, groups: list[ParamGroup], betas: tuple[float, float]) -> None:
+        super().__init__(groups, {"betas": betas})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+        return loss
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[w]
+        if "m" not in state:
+            state["m"] = torch.zeros_like(w)
+        m, lr, (beta1, beta2) = state["m"], group["lr"], group["betas"]
+
+        direction = m.lerp(g, 1 - beta1).sign_()
+        w.mul_(1 - lr * group["weight_decay"]).sub_(direction, alpha=lr)
+        m.lerp_(g, 1 - beta2)
