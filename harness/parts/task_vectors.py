@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from harness.protocols.merger import StateDict
+
+#: Entries elected at a time: the buffers of one block stay in the second-level cache.
+BLOCK = 1 << 15
 
 
 def check_same_tensors(experts: Sequence[StateDict], base: StateDict | None = None) -> None:
@@ -101,3 +106,83 @@ def carried_over(
                     )
             carried[name] = first[name].clone()
     return carried
+
+
+def task_vector(expert: Tensor, base: Tensor) -> Tensor:
+    """expert - base, flat, after both are widened: in bfloat16 the difference would lose most of its bits."""
+    dtype = accumulator(base.dtype)
+    return expert.reshape(-1).to(dtype) - base.reshape(-1).to(dtype)
+
+
+@dataclass(frozen=True)
+class Elected:
+    """One tensor's merged task vector; the entries that cancel exactly wait for the majority of all tensors.
+
+    Args:
+        tau: merged task vector, flat.
+        undecided: positions whose values sum to zero without all being zero.
+        positive, negative: what these positions merge to with either sign.
+        votes: entries elected positive minus entries elected negative.
+        kept: entries of all task vectors that are not zero.
+        conflicts: positions where values of both signs meet.
+    """
+
+    tau: Tensor
+    undecided: Tensor
+    positive: Tensor
+    negative: Tensor
+    votes: int
+    kept: int
+    conflicts: int
+
+    def apply(self, base: Tensor, scale: float, majority: int) -> Tensor:
+        """base + scale * tau, the undecided positions by the sign of `majority`; uses up `tau`."""
+        self.tau[self.undecided] = self.positive if majority > 0 else self.negative
+        merged = self.tau.mul_(scale).add_(base.reshape(-1))
+        return merged.to(base.dtype).reshape(base.shape)
+
+
+def elect(
+    task_vectors: Callable[[slice], Iterable[Tensor]],
+    base: Tensor,
+    merge_func: Literal["mean", "sum", "max"] = "mean",
+    block_size: int = BLOCK,
+) -> Elected:
+    """Elect the sign of each entry and merge the values that carry it, block by block (TIES, arXiv:2306.01708, alg. 1).
+
+    Args:
+        task_vectors: positions -> these entries of each expert's flat task vector, already trimmed or dropped, in the
+            accumulator's dtype; read once for each block.
+        base: the tensor they belong to, for its size and dtype.
+        merge_func: what becomes of the values with the elected sign.
+        block_size: entries elected at a time.
+    """
+    tau = torch.empty(base.numel(), dtype=accumulator(base.dtype), device=base.device)
+    undecided, positives, negatives = [], [], []
+    votes, kept, conflicts = 0, 0, 0
+    for start in range(0, len(tau), block_size):
+        block = slice(start, start + block_size)
+        mass = torch.zeros_like(tau[block])
+        positive, negative, n_positive, n_negative = (torch.zeros_like(mass) for _ in range(4))
+        for delta in task_vectors(block):
+            mass += delta
+            if merge_func == "max":
+                torch.maximum(positive, delta, out=positive)
+                torch.minimum(negative, delta, out=negative)
+            else:
+                positive += delta.clamp(min=0)
+                negative += delta.clamp(max=0)
+            n_positive += delta > 0
+            n_negative += delta < 0
+        if merge_func == "mean":
+            positive /= n_positive.clamp(min=1)
+            negative /= n_negative.clamp(min=1)
+        tau[block] = torch.where(mass > 0, positive, negative)
+        waits = ((mass == 0) & (n_positive > 0)).nonzero().squeeze(1)
+        undecided.append(waits + start)
+        positives.append(positive[waits])
+        negatives.append(negative[waits])
+        votes += int(mass.sign().sum())
+        kept += int(n_positive.sum() + n_negative.sum())
+        conflicts += int(torch.count_nonzero(n_positive * n_negative))
+    return Elected(tau, torch.cat(undecided), torch.cat(positives), torch.cat(negatives), votes, kept, conflicts)

@@ -13,20 +13,24 @@ each tensor by itself, max(1, int(density n)) entries kept (and ties, of which m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from harness.parts.task_vectors import accumulator, carried_over, check_same_tensors, weight_names
+from harness.parts.task_vectors import (
+    BLOCK,
+    Elected,
+    carried_over,
+    check_same_tensors,
+    elect,
+    task_vector,
+    weight_names,
+)
 from harness.protocols.component import Params, component, param
 from harness.protocols.merger import MergeContext, MergeResult, StateDict
-
-#: Entries merged at a time: the buffers of one block stay in the second-level cache.
-BLOCK = 1 << 15
 
 
 class TiesParams(Params):
@@ -58,7 +62,7 @@ def ties(params: TiesParams, base: StateDict | None, experts: Sequence[StateDict
     names = [name for name in weight_names(base, ctx.statistics) if base[name].numel()]
     for group in [names] if params.scope == "global" else [[name] for name in names]:
         thresholds = [trim_threshold(params, base, expert, group, k) for k, expert in enumerate(experts)]
-        merged = {name: elect(params, base[name], [expert[name] for expert in experts], thresholds) for name in group}
+        merged = {name: vote(params, base[name], [expert[name] for expert in experts], thresholds) for name in group}
         majority = 1 if params.zero_sign == "positive" else sum(m.votes for m in merged.values())
         for name in group:
             state[name] = merged[name].apply(base[name], params.lambda_, majority)
@@ -77,7 +81,7 @@ def trim_threshold(params: TiesParams, base: StateDict, expert: StateDict, names
     sizes = [base[name].numel() for name in names]
     magnitudes = torch.empty(sum(sizes), dtype=dtype)
     for part, name in zip(torch.split(magnitudes, sizes), names, strict=True):
-        part.copy_(_delta(expert[name], base[name]).abs_())
+        part.copy_(task_vector(expert[name], base[name]).abs_())
     if not bool(torch.isfinite(magnitudes.max())):
         raise ValueError(f"expert {k} differs from the base by a value that is not finite: it cannot be trimmed")
     n = magnitudes.numel()
@@ -87,72 +91,13 @@ def trim_threshold(params: TiesParams, base: StateDict, expert: StateDict, names
     return float(values[n - keep])
 
 
-@dataclass(frozen=True)
-class Elected:
-    """One tensor's merged task vector; the entries that cancel exactly wait for the majority of all tensors.
+def vote(params: TiesParams, base: Tensor, experts: Sequence[Tensor], thresholds: Sequence[float]) -> Elected:
+    """Trim one tensor's task vectors at the thresholds, elect the signs and merge, block by block."""
+    flat, experts = base.reshape(-1), [expert.reshape(-1) for expert in experts]
 
-    Args:
-        tau: merged task vector, flat.
-        undecided: positions whose trimmed values sum to zero without all being zero.
-        positive, negative: what these positions merge to with either sign.
-        votes: entries elected positive minus entries elected negative.
-        kept: entries of all task vectors that trimming left different from zero.
-        conflicts: positions where kept values of both signs meet.
-    """
-
-    tau: Tensor
-    undecided: Tensor
-    positive: Tensor
-    negative: Tensor
-    votes: int
-    kept: int
-    conflicts: int
-
-    def apply(self, base: Tensor, scale: float, majority: int) -> Tensor:
-        """base + scale * tau, the undecided positions by the sign of `majority`; uses up `tau`."""
-        self.tau[self.undecided] = self.positive if majority > 0 else self.negative
-        merged = self.tau.mul_(scale).add_(base.reshape(-1))
-        return merged.to(base.dtype).reshape(base.shape)
-
-
-def elect(params: TiesParams, base: Tensor, experts: Sequence[Tensor], thresholds: Sequence[float]) -> Elected:
-    """Elect signs and merge the values that carry them, block by block."""
-    flat = base.reshape(-1)
-    tau = torch.empty_like(flat, dtype=accumulator(base.dtype))
-    undecided, positives, negatives = [], [], []
-    votes, kept, conflicts = 0, 0, 0
-    experts = [expert.reshape(-1) for expert in experts]
-    for start in range(0, len(flat), BLOCK):
-        block = slice(start, start + BLOCK)
-        mass = torch.zeros_like(tau[block])
-        positive, negative, n_positive, n_negative = (torch.zeros_like(mass) for _ in range(4))
+    def trimmed(block: slice) -> Iterator[Tensor]:
         for expert, threshold in zip(experts, thresholds, strict=True):
-            delta = _delta(expert[block], flat[block])
-            delta.masked_fill_(delta.abs() < threshold, 0.0)
-            mass += delta
-            if params.merge_func == "max":
-                torch.maximum(positive, delta, out=positive)
-                torch.minimum(negative, delta, out=negative)
-            else:
-                positive += delta.clamp(min=0)
-                negative += delta.clamp(max=0)
-            n_positive += delta > 0
-            n_negative += delta < 0
-        if params.merge_func == "mean":
-            positive /= n_positive.clamp(min=1)
-            negative /= n_negative.clamp(min=1)
-        tau[block] = torch.where(mass > 0, positive, negative)
-        waits = ((mass == 0) & (n_positive > 0)).nonzero().squeeze(1)
-        undecided.append(waits + start)
-        positives.append(positive[waits])
-        negatives.append(negative[waits])
-        votes += int(mass.sign().sum())
-        kept += int(n_positive.sum() + n_negative.sum())
-        conflicts += int(torch.count_nonzero(n_positive * n_negative))
-    return Elected(tau, torch.cat(undecided), torch.cat(positives), torch.cat(negatives), votes, kept, conflicts)
+            delta = task_vector(expert[block], flat[block])
+            yield delta.masked_fill_(delta.abs() < threshold, 0.0)
 
-
-def _delta(expert: Tensor, base: Tensor) -> Tensor:
-    """expert - base, flat, after both are widened: in bfloat16 the difference would lose most of its bits."""
-    dtype = accumulator(base.dtype)
-    return expert.reshape(-1).to(dtype) - base.reshape(-1).to(dtype)
+    return elect(trimmed, base, params.merge_func, BLOCK)
