@@ -1,0 +1,78 @@
+"""AdamP: Heo et al., "AdamP: Slowing Down the Slowdown for Momentum Optimizers on Scale-invariant Weights", ICLR 2021,
+arXiv:2006.08217, algorithm 2.
+
+m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2;  u = m / (sqrt(v / (1 - beta2^t)) + eps);
+u <- u - w (w . u) / |w|^2 where w looks scale-invariant, so that no step goes along w;
+w <- (1 - lr * weight_decay * r) * w - lr / (1 - beta1^t) * u, with r = wd_ratio where u was projected, else 1.
+
+What looks scale-invariant says `harness/parts/projection.py`; the projection uses w before its decay.  Bias correction
+and the place of the decay are those of the authors' code, as is `nesterov`, which puts beta1 * m + (1 - beta1) * g for
+m into u.  With `delta` 0 this is AdamW.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.parts.projection import tangential
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class AdamPParams(Params):
+    lr: float = param(0.001, gt=0, help="learning rate")
+    betas: tuple[float, float] = param((0.9, 0.999), ge=0, lt=1, help="decay of the means of gradient and its square")
+    eps: float = param(1e-8, gt=0, help="added to the root of the second moment and to norms of weights")
+    weight_decay: float = param(0.0, ge=0, help="share of the weights that decays per unit of learning rate and step")
+    delta: float = param(0.1, ge=0, help="least cosine, times the root of the size, of a weight that has a scale")
+    wd_ratio: float = param(0.1, ge=0, le=1, help="share of the weight decay left to scale-invariant weights")
+    nesterov: bool = param(False, help="look ahead along the new direction")
+
+
+@component(slot="optimizer", key="adamp", protocol="gradient", version=1, paper="arXiv:2006.08217", params=AdamPParams)
+def adamp(params: AdamPParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """AdamW whose steps do not lengthen weights that look scale-invariant."""
+    settings = params.model_dump(include={"betas", "eps", "delta", "wd_ratio", "nesterov"})
+    return AdamP(with_rates(groups, params.lr, params.weight_decay), settings)
+
+
+class AdamP(torch.optim.Optimizer):
+    """The update above, tensor by tensor; each group brings its lr and weight_decay, `settings` the rest."""
+
+    def __init__(self, groups: list[ParamGroup], settings: dict[str, Any]) -> None:
+        super().__init__(groups, settings)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+        return loss
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[w]
+        if "m" not in state:
+            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
+        state["t"] += 1
+        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+
+        m.lerp_(g, 1 - beta1)
+        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = v.sqrt().div_(math.sqrt(1 - beta2**t)).add_(group["eps"])
+        u = (m.lerp(g, 1 - beta1) if group["nesterov"] else m) / root
+        projected = tangential(u, w, g, group["delta"], group["eps"])
+        decay = group["weight_decay"] * (1.0 if projected is None else group["wd_ratio"])
+        w.mul_(1 - lr * decay).sub_(u if projected is None else projected, alpha=lr / (1 - beta1**t))

@@ -1,0 +1,111 @@
+"""diffGrad: Dubey et al., "diffGrad: An Optimization Method for Convolutional Neural Networks", IEEE TNNLS 2020,
+arXiv:1909.11015, in the form of the authors' corrected code, diffGrad_v2.
+
+g <- g + weight_decay * w;  xi = 1 / (1 + exp(-|g_previous - g|)), with g_previous = 0 at first;  m and v as in Adam;
+w <- w - lr * sqrt(1 - beta2^t) / (1 - beta1^t) * xi * m / (sqrt(v) + eps).
+
+xi lies between 1/2, where the gradient stays as it is, and 1.  Gradients far below 1 in size make it 1/2 whatever they
+do, so compare with Adam at half the rate too.  As in that code `eps` is added to the root of v before its correction;
+whether the paper adds it after could not be checked.
+
+`diffgrad-paper-bug` is what the authors' first code did, which they say gave the paper's results: it kept no copy of
+the gradient but the tensor that the next one was written to, so g_previous = g and xi = 1/2 from the second step on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class DiffGradParams(Params):
+    lr: float = param(0.001, gt=0, help="learning rate")
+    betas: tuple[float, float] = param((0.9, 0.999), ge=0, lt=1, help="decay of the means of gradient and its square")
+    eps: float = param(1e-8, gt=0, help="added to the root of the second moment before its correction")
+    weight_decay: float = param(0.0, ge=0, help="L2 penalty, added to the gradient")
+
+
+@component(
+    slot="optimizer",
+    key="diffgrad",
+    protocol="gradient",
+    version=1,
+    paper="arXiv:1909.11015",
+    params=DiffGradParams,
+    verified=False,
+)
+def diffgrad(params: DiffGradParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """Adam that slows down, to half its rate, where the gradient hardly changes."""
+    return DiffGrad(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps, remembers=True)
+
+
+@component(
+    slot="optimizer",
+    key="diffgrad-paper-bug",
+    protocol="gradient",
+    version=1,
+    paper="arXiv:1909.11015",
+    params=DiffGradParams,
+    verified=False,
+)
+def diffgrad_paper_bug(params: DiffGradParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """DiffGrad with the fault of its first code: Adam at half the rate after the first step."""
+    return DiffGrad(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps, remembers=False)
+
+
+class DiffGrad(torch.optim.Optimizer):
+    """The update above, tensor by tensor; each group brings its lr and weight_decay.
+
+    Without `remembers` the previous gradient is taken to be the present one from the second step on.
+    """
+
+    def __init__(self, groups: list[ParamGroup], betas: tuple[float, float], eps: float, remembers: bool) -> None:
+        super().__init__(groups, {"betas": betas, "eps": eps, "remembers": remembers})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+        return loss
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[w]
+        if "m" not in state:
+            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
+        state["t"] += 1
+        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+
+        if group["weight_decay"]:
+            g = g.add(w, alpha=group["weight_decay"])
+        m.lerp_(g, 1 - beta1)
+        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = v.sqrt().add_(group["eps"])
+        friction = self._change(g, state, group["remembers"]).abs_().sigmoid_()
+        w.addcdiv_(friction.mul_(m), root, value=-lr * math.sqrt(1 - beta2**t) / (1 - beta1**t))
+
+    @staticmethod
+    def _change(g: Tensor, state: dict[str, Any], remembers: bool) -> Tensor:
+        """The gradient minus the previous one, which is then replaced by a copy of it."""
+        if not remembers:
+            return g.clone() if state["t"] == 1 else torch.zeros_like(g)
+        if "previous" not in state:
+            state["previous"] = torch.zeros_like(g)
+        change: Tensor = g - state["previous"]
+        state["previous"].copy_(g)
+        return change

@@ -1,0 +1,90 @@
+"""SGDP: Heo et al., "AdamP: Slowing Down the Slowdown for Momentum Optimizers on Scale-invariant Weights", ICLR 2021,
+arXiv:2006.08217, algorithm 1.
+
+b <- momentum * b + (1 - dampening) * g, from b = 0;  d = g + momentum * b with Nesterov's momentum, else d = b;
+d <- d - w (w . d) / |w|^2 where w looks scale-invariant, so that no step goes along w;
+w <- (1 - lr * weight_decay * r / (1 - momentum)) * w - lr * d, with r = wd_ratio where d was projected, else 1.
+
+What looks scale-invariant says `harness/parts/projection.py`; the projection uses w before its decay.  Decay beside the
+gradient, dampening and Nesterov's form are those of the authors' code.  Without Nesterov's momentum that code projects
+d in place and thereby b as well, where the formulas above go on from b as it was: `project_momentum` does as the code.
+Which of the two gave the paper's results could not be checked; with Nesterov's momentum, their advice, they agree.
+With `delta` 0 and neither dampening nor decay this is SGD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.param_groups import with_rates
+from harness.parts.projection import tangential
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.optimizer import ParamGroup
+
+
+class SGDPParams(Params):
+    lr: float = param(0.001, gt=0, help="learning rate")
+    momentum: float = param(0.0, ge=0, lt=1, help="share of the last direction that is kept")
+    dampening: float = param(0.0, ge=0, le=1, help="share of a gradient that stays out of the direction")
+    weight_decay: float = param(
+        0.0, ge=0, help="share of the weights that decays per unit of lr / (1 - momentum) and step"
+    )
+    nesterov: bool = param(False, help="look ahead along the new direction")
+    eps: float = param(1e-8, gt=0, help="added to norms of weights")
+    delta: float = param(0.1, ge=0, help="least cosine, times the root of the size, of a weight that has a scale")
+    wd_ratio: float = param(0.1, ge=0, le=1, help="share of the weight decay left to scale-invariant weights")
+    project_momentum: bool = param(
+        False, help="keep the projected direction as momentum, as the authors' code does unless nesterov is on"
+    )
+
+
+@component(
+    slot="optimizer",
+    key="sgdp",
+    protocol="gradient",
+    version=1,
+    paper="arXiv:2006.08217",
+    params=SGDPParams,
+    verified=False,
+)
+def sgdp(params: SGDPParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
+    """SGD with momentum whose steps do not lengthen weights that look scale-invariant."""
+    return SGDP(with_rates(groups, params.lr, params.weight_decay), params.model_dump(exclude={"lr", "weight_decay"}))
+
+
+class SGDP(torch.optim.Optimizer):
+    """The update above, tensor by tensor; each group brings its lr and weight_decay, `settings` the rest."""
+
+    def __init__(self, groups: list[ParamGroup], settings: dict[str, Any]) -> None:
+        super().__init__(groups, settings)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what the closure returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+        return loss
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state, lr, momentum, nesterov = self.state[w], group["lr"], group["momentum"], group["nesterov"]
+        if "direction" not in state:
+            state["direction"] = torch.zeros_like(w)
+
+        b = state["direction"].mul_(momentum).add_(g, alpha=1 - group["dampening"])
+        d = g.add(b, alpha=momentum) if nesterov else b
+        projected = tangential(d, w, g, group["delta"], group["eps"])
+        decay = group["weight_decay"] * (1.0 if projected is None else group["wd_ratio"])
+        w.mul_(1 - lr * decay / (1 - momentum)).sub_(d if projected is None else projected, alpha=lr)
+        if projected is not None and group["project_momentum"] and not nesterov:
+            b.copy_(projected)
