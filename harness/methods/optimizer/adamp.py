@@ -5,9 +5,9 @@ m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2;  u = m / 
 u <- u - w (w . u) / |w|^2 where w looks scale-invariant, so that no step goes along w;
 w <- (1 - lr * weight_decay * r) * w - lr / (1 - beta1^t) * u, with r = wd_ratio where u was projected, else 1.
 
-What looks scale-invariant says `harness/parts/projection.py`; the projection uses w before its decay.  Bias correction
-and the place of the decay are those of the authors' code, as is `nesterov`, which puts beta1 * m + (1 - beta1) * g for
-m into u.  With `delta` 0 this is AdamW.
+What looks scale-invariant says `harness/parts/projection.py`; the projection uses w before its decay.  `nesterov` puts
+beta1 * m + (1 - beta1) * g for m into u.  All this is the authors' code; whether the paper's algorithm has its bias
+correction and its decay too could not be checked.  With `delta` 0 this is AdamW.
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ class AdamPParams(Params):
     nesterov: bool = param(False, help="look ahead along the new direction")
 
 
-@component(slot="optimizer", key="adamp", protocol="gradient", version=1, paper="arXiv:2006.08217", params=AdamPParams)
+@component(
+    slot="optimizer",
+    key="adamp",
+    protocol="gradient",
+    version=1,
+    paper="arXiv:2006.08217",
+    params=AdamPParams,
+    verified=False,
+)
 def adamp(params: AdamPParams, groups: list[ParamGroup], ctx: TrialContext) -> torch.optim.Optimizer:
     """AdamW whose steps do not lengthen weights that look scale-invariant."""
     settings = params.model_dump(include={"betas", "eps", "delta", "wd_ratio", "nesterov"})
