@@ -13,7 +13,6 @@ correction and its decay too could not be checked.  With `delta` 0 this is AdamW
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from harness.parts.param_groups import with_rates
 from harness.parts.projection import tangential
+from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
@@ -51,26 +51,13 @@ def adamp(params: AdamPParams, groups: list[ParamGroup], ctx: TrialContext) -> t
     return AdamP(with_rates(groups, params.lr, params.weight_decay), settings)
 
 
-class AdamP(torch.optim.Optimizer):
+class AdamP(TensorWise):
     """The update above, tensor by tensor; each group brings its lr and weight_decay, `settings` the rest."""
 
     def __init__(self, groups: list[ParamGroup], settings: dict[str, Any]) -> None:
         super().__init__(groups, settings)
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient; returns what the closure returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is not None:
-                    self._update(w, w.grad, group)
-        return loss
-
-    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
         state = self.state[w]
         if "m" not in state:
             state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))

@@ -7,13 +7,13 @@ w <- w - lr * m_hat / (sqrt(v_hat) + eps), with m_hat = m / (1 - beta1^t) and v_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.parts.param_groups import with_rates
+from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
@@ -32,26 +32,13 @@ def adamw(params: AdamWParams, groups: list[ParamGroup], ctx: TrialContext) -> t
     return AdamW(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps)
 
 
-class AdamW(torch.optim.Optimizer):
+class AdamW(TensorWise):
     """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
 
     def __init__(self, groups: list[ParamGroup], betas: tuple[float, float], eps: float) -> None:
         super().__init__(groups, {"betas": betas, "eps": eps})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient; returns what the closure returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is not None:
-                    self._update(w, w.grad, group)
-        return loss
-
-    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
         state = self.state[w]
         if "m" not in state:
             state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))

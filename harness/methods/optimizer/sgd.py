@@ -7,13 +7,13 @@ w <- w - lr * (g + momentum * b) with Nesterov's momentum, w - lr * b without.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.parts.param_groups import with_rates
+from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
@@ -40,28 +40,17 @@ def sgd(params: SGDParams, groups: list[ParamGroup], ctx: TrialContext) -> torch
     return SGD(with_rates(groups, params.lr, params.weight_decay), params.momentum, params.dampening, params.nesterov)
 
 
-class SGD(torch.optim.Optimizer):
+class SGD(TensorWise):
     """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
 
     def __init__(self, groups: list[ParamGroup], momentum: float, dampening: float, nesterov: bool) -> None:
         super().__init__(groups, {"momentum": momentum, "dampening": dampening, "nesterov": nesterov})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient; returns what the closure returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is not None:
-                    w.sub_(self._direction(w, group), alpha=group["lr"])
-        return loss
+    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        w.sub_(self._direction(w, g, group), alpha=group["lr"])
 
-    def _direction(self, w: Tensor, group: dict[str, Any]) -> Tensor:
-        g, momentum = w.grad, group["momentum"]
-        assert g is not None
+    def _direction(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> Tensor:
+        momentum = group["momentum"]
         if group["weight_decay"]:
             g = g.add(w, alpha=group["weight_decay"])
         if not momentum:

@@ -14,7 +14,6 @@ With `delta` 0 and neither dampening nor decay this is SGD.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from harness.parts.param_groups import with_rates
 from harness.parts.projection import tangential
+from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
@@ -57,26 +57,13 @@ def sgdp(params: SGDPParams, groups: list[ParamGroup], ctx: TrialContext) -> tor
     return SGDP(with_rates(groups, params.lr, params.weight_decay), params.model_dump(exclude={"lr", "weight_decay"}))
 
 
-class SGDP(torch.optim.Optimizer):
+class SGDP(TensorWise):
     """The update above, tensor by tensor; each group brings its lr and weight_decay, `settings` the rest."""
 
     def __init__(self, groups: list[ParamGroup], settings: dict[str, Any]) -> None:
         super().__init__(groups, settings)
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient; returns what the closure returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is not None:
-                    self._update(w, w.grad, group)
-        return loss
-
-    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
         state, lr, momentum, nesterov = self.state[w], group["lr"], group["momentum"], group["nesterov"]
         if "direction" not in state:
             state["direction"] = torch.zeros_like(w)
