@@ -1,0 +1,1 @@
+"""What all kernels share: dispatch, compilation, Philox, checking and measuring."""

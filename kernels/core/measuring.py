@@ -1,0 +1,116 @@
+"""Time a kernel beside its alternatives, in one run and in turns, and set it against the copy of as many bytes.
+
+Everything runs on one thread.  The time of a call is the least CPU time of its rounds: what disturbs a call only makes
+it slower.  `of_copy` compares with copying memory of the same size, so both sides sit in the same cache.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kernels.core.kernel import Kernel, use_backend
+from kernels.core.listing import FOLDER
+
+ROUNDS = 7
+#: A round repeats the call until it has taken this long.
+ROUND_SECONDS = 0.004
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One contender on one size: seconds of a call, and its rates."""
+
+    kernel: str
+    contender: str
+    dtype: str
+    n: int
+    seconds: float
+    bytes: int
+    gb_per_second: float
+    of_copy: float
+    ratio: float
+    bound: str
+
+
+def measure(kernel: Kernel, n: int, dtype: torch.dtype = torch.float32, compiled: bool = False) -> list[Timing]:
+    """The kernel's CPU form, its reference, its alternatives and, if asked, its torch.compile.
+
+    `ratio` is how many times longer than the kernel a contender takes.
+    """
+    torch.set_num_threads(1)
+    arguments = kernel.example(n, dtype, torch.Generator().manual_seed(0))
+    moved = kernel.bytes_moved(arguments)
+    with use_backend("cpu"):
+        kernel(**_copied(arguments))
+    contenders: dict[str, Callable[[], object]] = {
+        kernel.name: _call(lambda **given: kernel.run("cpu", given), arguments),
+        "torch eager": _call(kernel.reference, arguments),
+        "copy": _copy(moved),
+    }
+    if compiled:
+        contenders["torch.compile"] = _call(torch.compile(kernel.reference), arguments)
+    for name, prepare in alternatives(kernel.name).items():
+        contenders[name] = prepare(_copied(arguments))
+    seconds = in_turns(contenders)
+    copy, ours = seconds.pop("copy"), seconds[kernel.name]
+    return [
+        Timing(
+            kernel.name, name, str(dtype)[6:], n, taken, moved, moved / taken / 1e9, copy / taken, taken / ours,
+            kernel.bound,
+        )
+        for name, taken in seconds.items()
+    ]  # fmt: skip
+
+
+def alternatives(name: str) -> dict[str, Callable[[dict[str, Any]], Callable[[], object]]]:
+    """The alternatives of a kernel whose packages are installed."""
+    if not (FOLDER / "alternatives" / f"{name}.py").exists():
+        return {}
+    try:
+        found: dict[str, Any] = importlib.import_module(f"kernels.alternatives.{name}").ALTERNATIVES
+    except ImportError:
+        return {}
+    return found
+
+
+def in_turns(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Least CPU seconds of one call of each; each round runs all of them, so that a slow phase meets all alike."""
+    repeats = {}
+    for name, call in contenders.items():
+        call()
+        repeats[name] = max(1, int(ROUND_SECONDS / max(_seconds(call, 1), 1e-7)))
+    least = dict.fromkeys(contenders, float("inf"))
+    for _ in range(rounds):
+        for name, call in contenders.items():
+            least[name] = min(least[name], _seconds(call, repeats[name]))
+    return least
+
+
+def _seconds(call: Callable[[], object], repeats: int) -> float:
+    begin = time.process_time()
+    for _ in range(repeats):
+        call()
+    return (time.process_time() - begin) / repeats
+
+
+def _call(form: Callable[..., object], arguments: dict[str, Any]) -> Callable[[], object]:
+    own = _copied(arguments)
+    return lambda: form(**own)
+
+
+def _copy(moved: int) -> Callable[[], object]:
+    """Copy half as many bytes: each is read once and written once."""
+    source = torch.zeros(max(1, moved // 8), dtype=torch.float32)
+    target = torch.empty_like(source)
+    return lambda: target.copy_(source)
+
+
+def _copied(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {k: v.clone() if isinstance(v, Tensor) else v for k, v in arguments.items()}
