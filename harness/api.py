@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.catalog import Catalogue, load_catalogue
+from kernels.core.backends import Backend
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,19 +113,20 @@ def plan(
     limit: int | None = None,
     smoke: bool = False,
     allow_plugins: bool = False,
+    backend: Backend = "auto",
 ) -> Plan:
     """The trials of a spec; see `harness.plan.make_plan` for the arguments."""
     from harness.plan import make_plan
 
     spec, catalogue = load(source, allow_plugins)
-    return make_plan(spec, catalogue, data_hash, only, limit, smoke)
+    return make_plan(spec, catalogue, data_hash, only, limit, smoke, backend)
 
 
 def data_hash(name: str) -> str:
     """Content hash of a data set, "absent" where it is missing."""
-    from harness.parts.data import DATASETS
+    from harness.parts.datasets import content_hash
 
-    return DATASETS[name].hash() or "absent"
+    return content_hash(name)
 
 
 def open_registry(path: Path | None = None) -> Registry:

@@ -16,6 +16,7 @@ from harness.identity import make_payload
 from harness.loop.state import reset_state
 from harness.loop.trial import Request, call_task, make_context, task_info
 from harness.protocols.context import Diverged, Skip
+from kernels.core.kernel import use_backend
 
 
 def debug_trial(record: Mapping[str, Any], registry: Path, plugins: Sequence[Path], stop: bool) -> str:
@@ -37,7 +38,8 @@ def debug_trial(record: Mapping[str, Any], registry: Path, plugins: Sequence[Pat
     reset_state(request.seed)
     ctx = make_context(request)
     try:
-        call_task(_stopping(request) if stop else request, ctx)
+        with use_backend(request.backend):
+            call_task(_stopping(request) if stop else request, ctx)
     except (Skip, Diverged) as end:
         return f"{type(end).__name__.lower()}: {end}"
     except Exception as error:

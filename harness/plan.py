@@ -15,6 +15,7 @@ from harness.catalog import Catalogue, find
 from harness.declarations import Entry
 from harness.identity import filled_in, make_payload, resolve
 from harness.keys import Fingerprint, Sources, trial_id
+from kernels.core.backends import BACKENDS, Backend
 from specs import MethodSpec, Spec, TaskSpec
 
 #: Budget of a `--smoke` run: enough to pass through every line of a trial, too little to mean anything.
@@ -73,6 +74,7 @@ def make_plan(
     only: str | None = None,
     limit: int | None = None,
     smoke: bool = False,
+    backend: Backend = "auto",
 ) -> Plan:
     """Pair, fill in and number the trials of a spec.
 
@@ -81,10 +83,14 @@ def make_plan(
         only: keep rows whose "method", "task" or "method@task" label contains this text.
         limit: keep the first so many rows.
         smoke: one seed and a tiny budget.
+        backend: which form of the kernels answers; "auto" takes the compiled one where there is one.
 
     Raises:
-        PlanError: a method or a task meets nothing, or a component speaks another protocol than the task asks for.
+        PlanError: a method or a task meets nothing, a component speaks another protocol than the task asks for, or
+            there is no such backend.
     """
+    if backend not in BACKENDS:
+        raise PlanError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     sources = _sources(catalogue)
     rows: list[Row] = []
     trials: dict[str, Trial] = {}
@@ -92,7 +98,7 @@ def make_plan(
         if only is not None and only not in f"{method.label}@{task.label}":
             continue
         entry = catalogue["tasks"][task.name]
-        pair = _Pair(method, task, entry, catalogue, _budget(spec, entry, smoke))
+        pair = _Pair(method, task, entry, catalogue, _budget(spec, entry, smoke), backend)
         fingerprint = _fingerprint(pair.payload, sources, entry, data_hash)
         for seed in spec.seeds[:1] if smoke or not entry["varies"] else spec.seeds:
             identity = pair.identity(seed if entry["varies"] else 0)
@@ -195,7 +201,13 @@ class _Pair:
     """What all seeds of one (method, task) share."""
 
     def __init__(
-        self, method: MethodSpec, task: TaskSpec, entry: Entry, catalogue: Catalogue, budget: dict[str, float]
+        self,
+        method: MethodSpec,
+        task: TaskSpec,
+        entry: Entry,
+        catalogue: Catalogue,
+        budget: dict[str, float],
+        backend: Backend,
     ) -> None:
         slots = {}
         for slot, protocol in entry["protocols"].items():
@@ -216,7 +228,7 @@ class _Pair:
             "task": {"name": task.name, "version": entry["version"], "params": filled_in(entry, task.params)},
             "slots": slots,
             "budget": budget,
-            "backend": "reference",
+            "backend": backend,
             "threads": 1,
             "dtype": "float32",
             "cadence": CADENCE,

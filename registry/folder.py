@@ -66,6 +66,11 @@ class Folder:
         return self.root / "registry.turn"
 
     @property
+    def sealing(self) -> Path:
+        """The file whose flock is held while logs are sealed, so that a sync ends after the seals it meets."""
+        return self.root / "registry.sealing"
+
+    @property
     def holders(self) -> Path:
         """One small file per process that holds `lock`: who, where, since when."""
         return self.root / "holders"

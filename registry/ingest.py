@@ -29,7 +29,8 @@ SELECT (SELECT coalesce(max(number), 0) FROM store.record) + row_number() OVER (
     parse_filename(filename) AS segment,
     record, kind, run, machine, started, environment, trial, fingerprint, status, reason, seconds, total_seconds,
     cpu_seconds, peak_bytes, state_bytes, contended, identity, modules, libraries, data, counters, points, spec, title,
-    plan, CASE WHEN kind = 'run' THEN rest END AS rest
+    plan, CASE WHEN kind != 'trial' THEN rest END AS rest,
+    CASE WHEN kind = 'trial' THEN rest -> '$.kernels' END AS kernels
 FROM read_parquet({files}, union_by_name = true, filename = true)
 WHERE record NOT IN (SELECT record FROM store.record)
 """
@@ -44,7 +45,7 @@ SELECT number, record, trial, fingerprint, run, machine, md5(environment), statu
     try_cast(spent[1] AS BIGINT), try_cast(spent[2] AS BIGINT), try_cast(spent[3] AS BIGINT),
     try_cast(spent[4] AS BIGINT), try_cast(spent[5] AS BIGINT),
     asked[1], try_cast(asked[2] AS BIGINT), asked[3], asked[4], try_cast(asked[5] AS INTEGER),
-    identity, false, false
+    identity, false, false, kernels
 FROM (
     SELECT *,
         json_extract_string(counters, ['$.forwards', '$.nfe', '$.samples', '$.draws', '$.bits']) AS spent,
@@ -99,6 +100,14 @@ SELECT number, key, value FROM incoming, json_each(rest, '$.tasks') WHERE kind =
 INSERT INTO store.component_info
 SELECT number, of_method.key, slot.key, slot.value
 FROM incoming, json_each(rest, '$.components') AS of_method, json_each(of_method.value) AS slot WHERE kind = 'run'""",
+    """
+INSERT INTO store.benchmark
+SELECT number, record, rest ->> '$.benchmark', rest -> '$.params', rest ->> '$.commit',
+    try_cast(rest ->> '$.committed' AS DOUBLE), started, machine, md5(environment), status,
+    try_cast(rest ->> '$.value' AS DOUBLE), rest ->> '$.unit', rest ->> '$.version',
+    try_cast(rest ->> '$.low' AS DOUBLE), try_cast(rest ->> '$.high' AS DOUBLE),
+    try_cast(rest -> '$.samples' AS DOUBLE[])
+FROM incoming WHERE kind = 'benchmark' ORDER BY number""",
     # newest and current of every trial that got a record
     """
 CREATE OR REPLACE TEMP TABLE ranked AS

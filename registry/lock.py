@@ -44,6 +44,16 @@ def hold(folder: Folder, exclusive: bool, timeout: float = TIMEOUT) -> Iterator[
         yield lock
 
 
+@contextlib.contextmanager
+def sealing(folder: Folder, timeout: float) -> Iterator[bool]:
+    """One process seals at a time; False when another still does after `timeout` seconds.
+
+    Whoever waited finds the records it wrote before in segments, even where the other one sealed them.
+    """
+    with contextlib.ExitStack() as stack:
+        yield _wait(_open(folder, folder.sealing, stack), fcntl.LOCK_EX, time.monotonic() + timeout)
+
+
 def holders(folder: Folder) -> list[dict[str, Any]]:
     """Who holds the lock, oldest first: pid, host, command, mode ("shared" or "exclusive"), since (unix seconds)."""
     found = []

@@ -1,7 +1,8 @@
 """The shape of a record, its canonical JSON text and its hash.
 
-A record is a JSON-like dict of kind "trial" (one finished trial) or "run" (one `bench run` and its plan).  Its payload
-is canonical: sorted keys, no spaces, shortest floats, NaN and infinities as `NaN`, `Infinity`, `-Infinity`.
+A record is a JSON-like dict of kind "trial" (one finished trial), "run" (one `bench run` and its plan) or "benchmark"
+(one measurement of a kernel).  Its payload is canonical: sorted keys, no spaces, shortest floats, NaN and infinities as
+`NaN`, `Infinity`, `-Infinity`.
 """
 
 from __future__ import annotations
@@ -56,10 +57,28 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
         "title": str,
         "plan": list,
     },
+    "benchmark": {
+        "run": str,
+        "machine": str,
+        "started": float,
+        "environment": dict,
+        "benchmark": str,
+        "params": dict,
+        "commit": str,
+        "committed": float,
+        "status": str,
+        "value": float,
+        "unit": str,
+        "version": str,
+        "low": float,
+        "high": float,
+        "samples": list,
+    },
 }
 REQUIRED = {
     "trial": frozenset(("run", "machine", "started", "trial", "fingerprint", "status")),
     "run": frozenset(("run", "machine", "started", "spec", "plan")),
+    "benchmark": frozenset(("run", "machine", "started", "benchmark", "commit", "status")),
 }
 #: Fields of the entries of `points` and `plan`; the first three, or four, are required.
 POINT: Mapping[str, type] = {"metric": str, "step": int, "value": float, "seconds": float, "nfe": int, "bits": int}
@@ -81,7 +100,7 @@ def check(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     kind = record.get("kind")
     if not isinstance(kind, str) or kind not in FIELDS:
-        raise RecordError(f'record: kind is {kind!r}, expected "trial" or "run"')
+        raise RecordError(f"record: kind is {kind!r}, expected one of {', '.join(FIELDS)}")
     schema = record.get("schema")
     if schema != SCHEMA:
         newer = isinstance(schema, int) and schema > SCHEMA

@@ -13,11 +13,11 @@ from registry.errors import RegistryBusy, RegistryError
 from registry.folder import Folder
 from registry.index import index_path, reading, rebuild, take_in
 from registry.ingest import Ingested
-from registry.lock import TIMEOUT, holders
+from registry.lock import TIMEOUT, holders, sealing
 from registry.log import Durability, LogWriter, is_alive, run_of
 from registry.lookup import Known, LedgerEntry, Missing
 from registry.records import SCHEMA
-from registry.segments import seal_logs, to_record
+from registry.segments import Sealed, seal_logs, to_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,9 +74,11 @@ class Registry:
         if not self.exists():
             return SyncReport(0, 0, (), busy=False)
         index_path(self.folder)  # raises before a newer program's registry is touched
-        sealed = seal_logs(self.folder)
+        timeout = self.timeout if wait else BRIEFLY
+        with sealing(self.folder, timeout) as alone:
+            sealed = seal_logs(self.folder) if alone else Sealed()
         try:
-            done = take_in(self.folder, self.timeout if wait else BRIEFLY)
+            done = take_in(self.folder, timeout)
         except RegistryBusy:
             if wait:
                 raise

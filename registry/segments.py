@@ -30,7 +30,7 @@ COLUMNS: Mapping[str, type] = {
     "kind": str,
     "schema": int,
     **FIELDS["trial"],
-    **FIELDS["run"],
+    **FIELDS["run"],  # what a benchmark has beside these lies in `rest`
     "rest": dict,
 }
 MANIFEST = "methodbench"

@@ -16,6 +16,7 @@ from harness.cli.options import (
     leaderboard_text,
     open_registry,
 )
+from kernels.core.backends import Backend
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -44,6 +45,7 @@ def run(
     exclusive: Annotated[
         bool, typer.Option("--exclusive", help="One trial at a time, so that seconds can be compared.")
     ] = False,
+    backend: Annotated[Backend, typer.Option(help="Which form of the kernels answers.")] = "auto",
     timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds a trial may take.")] = None,
     memory: Annotated[float | None, typer.Option(min=1, help="MiB a worker may use.")] = None,
     durability: Annotated[
@@ -64,7 +66,7 @@ def run(
     options = api.RunOptions(
         workers, exclusive, force, retry_failed, timeout, int(memory * 2**20) if memory else None, durability
     )
-    plan = api.plan(spec, only, limit, smoke, allow_plugins)
+    plan = api.plan(spec, only, limit, smoke, allow_plugins, backend)
     store = api.open_registry(registry)
     store.sync(wait=False)
     known = api.cached(plan, store, options)

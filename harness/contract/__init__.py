@@ -18,7 +18,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.contract import declared, init, merger, objective, optimizer, sampler, tasks
+from harness.contract import (
+    declared,
+    distributed,
+    guided,
+    init,
+    matmul,
+    merger,
+    objective,
+    optimizer,
+    sampler,
+    selective,
+    smoothing,
+    tasks,
+)
 from harness.contract.subject import Check, Lookup, Subject, TaskSubject
 from harness.protocols.context import Skip
 
@@ -27,12 +40,17 @@ __all__ = ["Check", "Lookup", "checks_for"]
 _BY_PROTOCOL: Mapping[tuple[str, str], Callable[[Subject], list[Check]]] = {
     ("init", "weight"): init.weight_checks,
     ("optimizer", "gradient"): optimizer.gradient_checks,
+    ("optimizer", "distributed"): distributed.distributed_checks,
     ("objective", "classification"): objective.classification_checks,
     ("merger", "state-dict"): merger.state_dict_checks,
     ("sampler", "continuous"): sampler.continuous_checks,
     ("sampler", "discrete"): sampler.discrete_checks,
-    ("sampler", "estimator"): sampler.estimator_checks,
+    ("sampler", "sliced-wasserstein"): sampler.sliced_wasserstein_checks,
+    ("sampler", "smoothing"): smoothing.smoothing_checks,
     ("sampler", "data"): sampler.data_checks,
+    ("sampler", "matmul"): matmul.matmul_checks,
+    ("sampler", "guided"): guided.guided_checks,
+    ("sampler", "selective"): selective.selective_checks,
 }
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from harness.contract.subject import Check, Subject, TaskSubject, bind, require
-from harness.parts.data import DATASETS
+from harness.parts import datasets
 from harness.protocols.component import SLOTS, ComponentRef, Params
 
 
@@ -155,7 +155,8 @@ def _slots(subject: TaskSubject) -> None:
     require(info.seconds > 0, "seconds= must be positive")
     require(bool(info.source.strip()), "source= is empty: say where the task and its data come from")
     for name in info.data:
-        require(name in DATASETS, f"data= names {name!r}, which is none of {', '.join(DATASETS)}")
+        known = datasets.known()
+        require(name in known, f"data= names {name!r}, which is none of {', '.join(known)}")
 
 
 def _baselines(subject: TaskSubject) -> None:

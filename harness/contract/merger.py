@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from harness.contract.subject import Check, Subject, normal, other_global_state, require, same_bits
-from harness.protocols.merger import MergeContext, MergeResult
+from harness.protocols.context import TrialContext
+from harness.protocols.merger import Examples, MergeContext, MergeResult, StateDict
 
 State = dict[str, Tensor]
 STATISTIC, COUNTER = "norm.running_mean", "norm.num_batches_tracked"
@@ -25,6 +26,7 @@ def state_dict_checks(subject: Subject) -> list[Check]:
         ("statistics are averaged", partial(_statistics, subject)),
         ("the order of the experts does not matter", partial(_permutation, subject)),
         ("equal seeds give equal bits", partial(_deterministic, subject)),
+        ("examples are asked for and counted", partial(_examples, subject)),
     ]
 
 
@@ -48,9 +50,26 @@ def _models(count: int, dtype: torch.dtype = torch.float64) -> tuple[State, list
     return base, experts
 
 
+def _logits(state: StateDict, x: Tensor) -> Tensor:
+    """(n, 5) -> (n, 3): two layers, normalised in between."""
+    hidden = state["body.scale"] * (x @ state["body.weight"].T) - state[STATISTIC]
+    return torch.tanh(hidden) @ state["head.weight"].T
+
+
+def _inputs_of(dtype: torch.dtype, n: int) -> Tensor:
+    return normal(min(n, 9), 5, seed=400, dtype=dtype)
+
+
+def _context(subject: Subject, trial: TrialContext, experts: list[State]) -> MergeContext:
+    """With nine examples for each expert, if the merger asks for examples."""
+    examples = [Examples(partial(_inputs_of, expert["head.weight"].dtype), _logits) for expert in experts]
+    wanted = "needs_examples" in subject.info.flags
+    return MergeContext(trial, frozenset({STATISTIC}), examples=tuple(examples) if wanted else None)
+
+
 def _merge(subject: Subject, base: State, experts: list[State], salt: int = 0) -> State:
     with other_global_state(salt):
-        result = subject(base, experts, MergeContext(subject.trial(), frozenset({STATISTIC})))
+        result = subject(base, experts, _context(subject, subject.trial(), experts))
     require(isinstance(result, MergeResult), f"it returned {type(result).__name__} instead of MergeResult")
     state: State = result.state
     require(state.keys() == base.keys(), f"merged names {sorted(state)} are not those of the base {sorted(base)}")
@@ -130,3 +149,19 @@ def _deterministic(subject: Subject) -> None:
     first, second = (_merge(subject, base, experts, salt) for salt in (1, 2))
     for name, tensor in first.items():
         require(same_bits(tensor, second[name]), f"{name} differs between two runs with equal seeds")
+
+
+def _examples(subject: Subject) -> None:
+    """Every other check gives examples to those alone that ask for them."""
+    if "needs_examples" not in subject.info.flags:
+        return
+    (base, experts), trial = _models(3), subject.trial()
+    subject(base, experts, _context(subject, trial, experts))
+    for counter in ("samples", "forwards"):
+        require(trial.counters[counter] > 0, f'it has the flag "needs_examples" and counts no {counter}')
+    try:
+        subject(base, experts, MergeContext(subject.trial(), frozenset({STATISTIC})))
+    except ValueError as error:
+        require("examples" in str(error), f"the error on missing examples does not name them: {error}")
+    else:
+        raise AssertionError('it merges without examples; drop the flag "needs_examples"')

@@ -1,9 +1,8 @@
-"""Checks of the sampler protocols: "continuous", "discrete", "estimator" and "data"."""
+"""Checks of the sampler protocols: "continuous", "discrete", "sliced-wasserstein" and "data"."""
 
 from __future__ import annotations
 
 import math
-import typing
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from harness.parts.markov import MarkovChain
 from harness.parts.sequence_laws import frequencies, total_variation, tv_noise_floor
 from harness.parts.sliced import SlicedProblem
 from harness.parts.time_grids import karras_grid
-from harness.protocols.sampler import Denoiser, ExactLaw, Pool
+from harness.protocols.sampler import Denoiser, DrawsTokens, ExactLaw, Pool
 
 SEQUENCES = 20_000
 
@@ -35,15 +34,13 @@ def discrete_checks(subject: Subject) -> list[Check]:
     return [
         ("sequences hold tokens only", partial(_tokens, subject)),
         ("frequencies follow the law it declares", partial(_law, subject)),
+        ("a replaced draw is the one it uses", partial(_replaced_draw, subject)),
         ("equal seeds give equal bits", partial(_discrete_deterministic, subject)),
     ]
 
 
-def estimator_checks(subject: Subject) -> list[Check]:
-    """Value and draws of an estimator of sliced distances; other problems have no checks yet."""
-    target = subject.obj if not isinstance(subject.obj, type) else subject.obj.__call__
-    if typing.get_type_hints(target).get("problem") is not SlicedProblem:
-        return []
+def sliced_wasserstein_checks(subject: Subject) -> list[Check]:
+    """Value and draws of an estimator of sliced distances."""
     return [
         ("the estimate is a number near the answer", partial(_estimate, subject)),
         ("equal seeds give equal bits", partial(_estimator_deterministic, subject)),
@@ -108,7 +105,8 @@ def _chain() -> MarkovChain:
 
 def _sequences(subject: Subject, n: int = SEQUENCES, salt: int = 0) -> Tensor:
     with other_global_state(salt):
-        sequences: Tensor = subject().sample(_chain(), n, subject.trial())
+        ctx = subject.trial()
+        sequences: Tensor = subject(ctx).sample(_chain(), n, ctx)
     return sequences
 
 
@@ -121,7 +119,7 @@ def _tokens(subject: Subject) -> None:
 
 
 def _law(subject: Subject) -> None:
-    sampler = subject()
+    sampler = subject(subject.trial())
     if not isinstance(sampler, ExactLaw):
         return
     law = sampler.law(_chain())
@@ -132,6 +130,30 @@ def _law(subject: Subject) -> None:
     require(
         gap < 4 * floor, f"{SEQUENCES} sequences are {gap:.3g} away from the law it declares, chance gives {floor:.3g}"
     )
+
+
+class _AlwaysFirst:
+    """A `Categorical` that draws token 0, whatever its probability."""
+
+    def draw(self, probabilities: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.zeros(probabilities.shape[:-1], dtype=torch.int64)
+
+    def law(self, probabilities: Tensor) -> Tensor:
+        return torch.zeros_like(probabilities).index_fill(-1, torch.tensor([0]), 1.0)
+
+
+def _replaced_draw(subject: Subject) -> None:
+    ctx = subject.trial()
+    sampler = subject(ctx)
+    if not isinstance(sampler, DrawsTokens):
+        return
+    sampler.categorical = _AlwaysFirst()
+    require(
+        not sampler.sample(_chain(), 50, ctx).any(), "a categorical that draws 0 alone was set, it drew other tokens"
+    )
+    if isinstance(sampler, ExactLaw):
+        first = float(sampler.law(_chain())[0])
+        require(first == 1, f"a categorical that draws 0 alone was set, its law gives (0, 0, 0) {first:.3g}")
 
 
 def _discrete_deterministic(subject: Subject) -> None:

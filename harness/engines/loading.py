@@ -99,6 +99,7 @@ def make_request(
         budget=identity["budget"],
         dtype=identity["dtype"],
         cadence=identity["cadence"],
+        backend=identity["backend"],
         artefacts=artefacts.get,
     )
 

@@ -55,6 +55,7 @@ def trial_record(
         "state_bytes": outcome.state_bytes,
         "counters": dict(outcome.counters),
         "points": [asdict(point) for point in outcome.points],
+        **({"kernels": dict(outcome.kernels)} if outcome.kernels else {}),
     }
 
 

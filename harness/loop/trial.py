@@ -19,6 +19,8 @@ import torch
 from harness.loop.state import peak_memory, reset_state
 from harness.protocols.component import ComponentInfo, ComponentRef, TaskInfo
 from harness.protocols.context import Budget, Diverged, Method, Point, Skip, TrialContext
+from kernels.core.backends import Backend
+from kernels.core.kernel import use_backend
 
 Artefacts = Callable[..., Mapping[str, torch.Tensor]]
 
@@ -32,7 +34,7 @@ class Request:
         task_params: its parameters, JSON-like.
         slots: slot -> {"slot", "name", "params"} of the chosen component.
         components: "slot:name" -> decorated component, nested ones too.
-        seed, budget, dtype, cadence: as in the identity.
+        seed, budget, dtype, cadence, backend: as in the identity.
         artefacts: builds or loads a shared artefact.
     """
 
@@ -44,6 +46,7 @@ class Request:
     budget: Mapping[str, float]
     dtype: str
     cadence: int
+    backend: Backend = "auto"
     artefacts: Artefacts | None = None
 
 
@@ -61,6 +64,7 @@ class Outcome:
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
     state_bytes: int = 0
+    kernels: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_trial(request: Request) -> Outcome:
@@ -70,7 +74,8 @@ def run_trial(request: Request) -> Outcome:
     begin = time.perf_counter()
     ctx = make_context(request)
     try:
-        call_task(request, ctx)
+        with use_backend(request.backend, ctx.evaluation) as outcome.kernels:
+            call_task(request, ctx)
         outcome.status, outcome.reason = _judge(task_info(request), ctx.points)
     except Skip as skip:
         outcome.status, outcome.reason = "skipped", str(skip)

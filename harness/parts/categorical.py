@@ -6,6 +6,18 @@ import torch
 from torch import Tensor
 
 
+class ExactCategorical:
+    """Draws every token with its probability; a `Categorical` of the discrete samplers."""
+
+    def draw(self, probabilities: Tensor, generator: torch.Generator) -> Tensor:
+        """(...) int64 tokens for rows (..., V)."""
+        return draw_categorical(probabilities, generator)
+
+    def law(self, probabilities: Tensor) -> Tensor:
+        """The probabilities themselves."""
+        return probabilities
+
+
 def draw_categorical(probabilities: Tensor, generator: torch.Generator) -> Tensor:
     """One int64 token per row of (..., V) probabilities, by inversion of the distribution function.
 

@@ -8,14 +8,15 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from harness.protocols.sampler import DiscreteModel
+from harness.protocols.sampler import Categorical, DiscreteModel
 
 
-def random_order_law(model: DiscreteModel, tokens_per_step: int) -> Tensor:
+def random_order_law(model: DiscreteModel, tokens_per_step: int, categorical: Categorical | None = None) -> Tensor:
     """Law of the sequence after starting from all masks and unmasking `tokens_per_step` positions at a time.
 
     In a step a uniformly chosen set of masked positions (in the last step all that are left) is drawn, independently
-    of each other, from the conditionals given what was unmasked before the step.
+    of each other, from the conditionals given what was unmasked before the step.  `categorical` says how tokens are
+    drawn (None: exactly).
 
     Returns:
         float64 (V**L,), first position slowest.
@@ -31,7 +32,7 @@ def random_order_law(model: DiscreteModel, tokens_per_step: int) -> Tensor:
         new: dict[tuple[int, ...], Tensor] = {}
         for known, law in laws.items():
             hidden = [i for i in range(length) if i not in known]
-            conditionals = _conditionals(model, known, law)
+            conditionals = _conditionals(model, known, law, categorical)
             for chosen in combinations(hidden, size):
                 term = law / math.comb(len(hidden), size)
                 for i in chosen:
@@ -42,7 +43,7 @@ def random_order_law(model: DiscreteModel, tokens_per_step: int) -> Tensor:
     return laws[tuple(range(length))].flatten()
 
 
-def _conditionals(model: DiscreteModel, known: tuple[int, ...], law: Tensor) -> Tensor:
+def _conditionals(model: DiscreteModel, known: tuple[int, ...], law: Tensor, categorical: Categorical | None) -> Tensor:
     """Conditionals of all states with just these positions unmasked: one axis per position (size V if known, else 1),
     then (L, V).  States of probability 0, of which a model may say nothing, get 0."""
     v, length = model.vocabulary, model.length
@@ -50,4 +51,5 @@ def _conditionals(model: DiscreteModel, known: tuple[int, ...], law: Tensor) -> 
     for i in known:
         grid[..., i] = torch.arange(v).view([-1 if axis == i else 1 for axis in range(length)])
     conditionals = model.conditionals(grid.view(-1, length)).view(*law.shape, length, v)
-    return torch.where(law[..., None, None] > 0, conditionals.to(torch.float64), 0.0)
+    drawn = conditionals.to(torch.float64) if categorical is None else categorical.law(conditionals.to(torch.float64))
+    return torch.where(law[..., None, None] > 0, drawn, 0.0)

@@ -12,7 +12,7 @@ Rules every merger of the protocol "state-dict" keeps (the contract tests hold t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +24,21 @@ StateDict = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
+class Examples:
+    """Unlabelled examples of what one expert was trained for, and the network that reads them.
+
+    A merger counts what it uses: `ctx.trial.count("samples", n)` and one of "forwards" for each batch.
+
+    Args:
+        inputs: n -> the first n inputs (n, ...) of one random order, all there are where these are fewer.
+        logits: (state dict, inputs (n, ...)) -> (n, classes), differentiable in the state, row by row from its input.
+    """
+
+    inputs: Callable[[int], Tensor]
+    logits: Callable[[StateDict, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class MergeContext:
     """What the task hands to a merger.
 
@@ -32,11 +47,13 @@ class MergeContext:
         statistics: names that are statistics of the data rather than weights.
         weights: how much each expert counts, for example its number of examples; None where all count the same.
             A method whose paper weights nothing ignores it and says so.
+        examples: of each expert, in their order; None where the task has none.
     """
 
     trial: TrialContext
     statistics: frozenset[str] = frozenset()
     weights: tuple[float, ...] | None = None
+    examples: tuple[Examples, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,8 @@ class MergeResult:
 class Merger(Protocol):
     """Protocol "state-dict": merge K >= 1 experts fine-tuned from one base.
 
-    `base` is None where a task has none; a component that cannot do without has the flag "needs_base".
+    `base` is None where a task has none; a component that cannot do without has the flag "needs_base",
+    one that cannot do without examples has "needs_examples".
     """
 
     def __call__(

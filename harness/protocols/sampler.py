@@ -1,8 +1,8 @@
-"""What tasks ask of samplers.  Four families: continuous, discrete, estimator, data.
+"""What tasks ask of samplers.  Families: continuous, discrete, sliced-wasserstein, data; others have a file.
 
 - "continuous": `(params, denoiser, x, sigmas, ctx) -> Tensor`; EDM scale, x = x0 + sigma * noise.
-- "discrete": `(params)` gives an object with `sample(model, n, ctx)` and, where it can, the exact `law(model)`.
-- "estimator": `(params, problem, draws, ctx) -> float` estimates the problem's exact answer from `draws` draws.
+- "discrete": `(params, ctx)` gives an object with `sample(model, n, ctx)` and, where it can, the exact `law(model)`.
+- "sliced-wasserstein": `(params, problem, draws, ctx) -> float` estimates a squared distance from `draws` directions.
 - "data": `(params, pool, ctx)` gives an object with `batch(step, size)` -> positions and weights.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from harness.protocols.context import TrialContext
@@ -73,7 +74,7 @@ class CountedModel:
 
 
 class DiscreteSampler(Protocol):
-    """Protocol "discrete": a component called as `(params)` gives an object like this."""
+    """Protocol "discrete": a component called as `(params, ctx)` gives an object like this."""
 
     def sample(self, model: DiscreteModel, n: int, ctx: TrialContext) -> Tensor:
         """(n, L) int64 sequences without masks."""
@@ -89,15 +90,39 @@ class ExactLaw(Protocol):
         ...
 
 
+class Categorical(Protocol):
+    """How tokens are drawn from rows of probabilities (..., V), and with which probabilities they are really drawn."""
+
+    def draw(self, probabilities: Tensor, generator: torch.Generator) -> Tensor:
+        """(...) int64 tokens."""
+        ...
+
+    def law(self, probabilities: Tensor) -> Tensor:
+        """(..., V) probability of each token to be drawn; for an exact draw `probabilities` themselves."""
+        ...
+
+
+@runtime_checkable
+class DrawsTokens(Protocol):
+    """A discrete sampler all of whose tokens, and whose law if it has one, come through `categorical`.
+
+    A wrapper may set it before anything is drawn.
+    """
+
+    categorical: Categorical
+
+    def sample(self, model: DiscreteModel, n: int, ctx: TrialContext) -> Tensor: ...
+
+
 class EstimationProblem(Protocol):
-    """A quantity with an exact answer and a way to draw evidence about it; the problem counts the draws."""
+    """A sliced Wasserstein distance with an exact answer and a way to draw directions, which the problem counts."""
 
     @property
     def exact(self) -> float: ...
 
 
 class Estimator(Protocol):
-    """Protocol "estimator": estimate `problem.exact` from `draws` of the problem's own draws."""
+    """Protocol "sliced-wasserstein": estimate `problem.exact` from `draws` of the problem's own directions."""
 
     def __call__(self, params: Any, problem: Any, draws: int, ctx: TrialContext, /) -> float: ...
 

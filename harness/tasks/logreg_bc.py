@@ -42,6 +42,7 @@ class LogregBcParams(Params):
     seconds=0.6,
     source="breast-cancer (harness/parts/tabular.py): UCI Breast Cancer Wisconsin (Diagnostic), CC BY 4.0",
     params=LogregBcParams,
+    data=("breast-cancer",),
     target=Target("suboptimality", 1e-8),
 )
 def logreg_bc(params: LogregBcParams, method: Method, ctx: TrialContext) -> None:

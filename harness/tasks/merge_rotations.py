@@ -3,12 +3,14 @@
 An MLP 784-128-128-10 trained on upright images is fine-tuned on images turned by 0, 30, 60 and 90 degrees, with the
 readout frozen and shared; the merged network must classify all four views.  Accuracy on a view is divided by that of
 the view's own expert.  4,000 training and 1,000 test images, fixed; the seed draws the base's weights and the order of
-all batches, and with them the experts, which all methods of a seed share.
+all batches, and with them the experts, which all methods of a seed share.  A merger that asks for examples gets
+training images in each expert's view, without labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -21,7 +23,7 @@ from harness.parts.models import mlp
 from harness.parts.task_vectors import statistics_of
 from harness.protocols.component import Metric, Params, param, task
 from harness.protocols.context import Method, TrialContext
-from harness.protocols.merger import MergeContext
+from harness.protocols.merger import Examples, MergeContext
 
 
 class MergeRotationsParams(Params):
@@ -48,18 +50,21 @@ class MergeRotationsParams(Params):
     source="rotated MNIST views merged as in arXiv:2212.04089; mnist5k CC BY-SA 3.0, fashion-mnist MIT",
     params=MergeRotationsParams,
     data=("mnist5k", "fashion-mnist"),
-    offers=("base",),
+    offers=("base", "examples"),
 )
 def merge_rotations(params: MergeRotationsParams, method: Method, ctx: TrialContext) -> None:
     """Merge the four experts and test the result on every view."""
-    _, _, x, y = rotated_split(params.dataset)
+    x_train, _, x, y = rotated_split(params.dataset)
     recipe_params = {"dataset": params.dataset, "content": DATASETS[params.dataset].hash()}
     trained = ctx.artefact("rotation-experts", rotation_experts, recipe_params, ctx.seed)
     base, *experts = (_member(trained, who, ctx.dtype) for who in ("base", *ROTATIONS))
     with torch.device("meta"):  # its shape only: every tensor comes from a state dict
         model = mlp((x[0].numel(), 128, 128, 10))
+    examples = tuple(
+        Examples(partial(_views, x_train, degrees, ctx), partial(functional_call, model)) for degrees in ROTATIONS
+    )
     ctx.start_clock()
-    merged = method["merger"](base, experts, MergeContext(ctx, statistics_of(model))).state
+    merged = method["merger"](base, experts, MergeContext(ctx, statistics_of(model), examples=examples)).state
     with ctx.evaluation(), torch.no_grad():
         accuracies, ratios = [], []
         for degrees, expert in zip(ROTATIONS, experts, strict=True):
@@ -76,6 +81,12 @@ def merge_rotations(params: MergeRotationsParams, method: Method, ctx: TrialCont
 def _member(trained: Mapping[str, Tensor], who: str | int, dtype: torch.dtype) -> dict[str, Tensor]:
     prefix = f"{who}/"
     return {name.removeprefix(prefix): t.to(dtype) for name, t in trained.items() if name.startswith(prefix)}
+
+
+def _views(images: Tensor, degrees: int, ctx: TrialContext, n: int) -> Tensor:
+    """The first `n` images of one random order, turned, (n, pixels)."""
+    chosen = torch.randperm(len(images), generator=ctx.rng("examples", degrees))[:n]
+    return rotate(images[chosen], degrees).flatten(1).to(ctx.dtype)
 
 
 def _accuracy(logits: Tensor, y: Tensor) -> float:

@@ -38,6 +38,7 @@ class SeqMarkovParams(Params):
         Metric("tv", "min", "total variation between the sampler's law and the chain's"),
         Metric("kl", "min", "Kullback-Leibler divergence of the sampler's law from the chain's", "nats"),
         Metric("entropy_error", "none", "entropy of the sampler's law minus that of the chain", "nats"),
+        Metric("entropy_lost", "min", "entropy of the chain minus that of the law, 0 where the law has more", "nats"),
         Metric("nfe", "min", "evaluations of the model per sequence", "evaluations"),
         Metric("noise_floor", "min", "total variation that sampling alone would give; 0: the law is exact"),
     ),
@@ -51,7 +52,7 @@ def seq_markov(params: SeqMarkovParams, method: Method, ctx: TrialContext) -> No
     """Distance of a discrete sampler's law to the Markov chain whose exact conditionals it is given."""
     chain = MarkovChain(_float64(START), _float64(TRANSITION), params.length)
     truth = chain.joint()
-    sampler = method["sampler"]()
+    sampler = method["sampler"](ctx)
 
     ctx.start_clock()
     ctx.count("samples", params.samples)
@@ -65,6 +66,7 @@ def seq_markov(params: SeqMarkovParams, method: Method, ctx: TrialContext) -> No
         ctx.record("tv", total_variation(truth, law))
         ctx.record("kl", kl_divergence(truth, law))
         ctx.record("entropy_error", entropy(law) - entropy(truth))
+        ctx.record("entropy_lost", max(0.0, entropy(truth) - entropy(law)))
         ctx.record("nfe", ctx.counters["nfe"] / params.samples)
         ctx.record("noise_floor", noise_floor)
 

@@ -44,7 +44,7 @@ class SwClosedFormParams(Params):
 @task(
     key="sw-closed-form",
     version=1,
-    protocols={"sampler": "estimator"},
+    protocols={"sampler": "sliced-wasserstein"},
     judges=("sampler",),
     baselines={"sampler": {"name": "sw-mc"}},
     metrics=(

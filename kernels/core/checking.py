@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.core.kernel import SIMULATED, Kernel
+from kernels.core.kernel import SIMULATED, Kernel, mapped, tensors_in
 from kernels.core.listing import kernel_names, load_kernel
 
 #: Sizes around the widths of vectors and blocks, none a multiple of them.
@@ -52,21 +52,19 @@ def check_kernel(kernel: Kernel, backend: str, seed: int = 0) -> Iterator[Check]
                 generator = torch.Generator().manual_seed(seed + n)
                 given = kernel.example(n, dtype, generator)
                 if kind == "hostile":
-                    given = {k: _hostile(v, generator) if _floating(v) else v for k, v in given.items()}
+                    given = {k: mapped(lambda t: _hostile(t, generator), v) for k, v in given.items()}  # noqa: B023
                 error = compare(kernel, backend, given, device, strided=kind == "strided")
                 yield Check(kernel.name, backend, str(dtype)[6:], n, kind, error, kernel.tolerance)
 
 
 def compare(kernel: Kernel, backend: str, given: Mapping[str, Any], device: str, strided: bool) -> float:
     """Largest error of one call: of what it returns and of what it writes to; inf where kinds of numbers differ."""
-    want = {k: v.to(device, copy=True) if isinstance(v, Tensor) else v for k, v in given.items()}
-    have = {k: v.clone() if isinstance(v, Tensor) else v for k, v in want.items()}
-    if strided:
-        have = {k: _strided(v) if isinstance(v, Tensor) else v for k, v in have.items()}
+    want = {k: mapped(lambda t: t.to(device, copy=True), v) for k, v in given.items()}
+    have = {k: mapped(_strided if strided else Tensor.clone, v) for k, v in want.items()}
     expected, answered = kernel.reference(**want), kernel.run(backend, have)
     pairs = [*zip(_tensors(expected), _tensors(answered), strict=True), *((want[k], have[k]) for k in kernel.writes)]
-    untouched = [k for k, v in given.items() if isinstance(v, Tensor) and k not in kernel.writes]
-    pairs += [(given[k].to(device), have[k]) for k in untouched]
+    for k in given.keys() - kernel.writes:
+        pairs += zip((t.to(device) for t in tensors_in(given[k])), tensors_in(have[k]), strict=True)
     return max(difference(*pair) for pair in pairs)
 
 
@@ -91,12 +89,10 @@ def difference(want: Tensor, have: Tensor) -> float:
     return float((want - have).abs().max()) / scale / epsilon
 
 
-def _floating(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype.is_floating_point
-
-
 def _hostile(tensor: Tensor, generator: torch.Generator) -> Tensor:
-    """About a quarter of the entries replaced by NaN, infinities and zeros."""
+    """About a quarter of the entries of a floating tensor replaced by NaN, infinities and zeros."""
+    if not tensor.dtype.is_floating_point:
+        return tensor
     values = torch.tensor(HOSTILE, dtype=tensor.dtype)[torch.randint(len(HOSTILE), tensor.shape, generator=generator)]
     return torch.where(torch.rand(tensor.shape, generator=generator) < 0.25, values, tensor)
 

@@ -7,19 +7,18 @@ torch's current stream.  Which one answers is decided per call by `choose`, and 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Backend = Literal["auto", "reference", "cpu", "cuda"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
+from kernels.core.backends import BACKENDS, Backend
+
 #: True where CUDA forms run in Numba's simulator, on CPU tensors.
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
@@ -61,17 +60,23 @@ def use_backend(
         _preference.reset(token)
 
 
-@functools.cache
-def cuda_works() -> bool:
-    """Whether Numba can run CUDA code here."""
-    from numba import cuda
+def tensors_in(value: Any) -> tuple[Tensor, ...]:
+    """The tensors of an argument: itself, those of a list or tuple (which may be nested), or none."""
+    if isinstance(value, Tensor):
+        return (value,)
+    return tuple(t for v in value for t in tensors_in(v)) if isinstance(value, tuple | list) else ()
 
-    return SIMULATED or bool(cuda.is_available())
+
+def mapped(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """An argument with each of its tensors sent through a function."""
+    if isinstance(value, Tensor):
+        return function(value)
+    return type(value)(mapped(function, v) for v in value) if isinstance(value, tuple | list) else value
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """Three forms of one computation; all take the same keyword arguments, tensors and Python numbers.
+    """Three forms of one computation; all take the same keyword arguments: tensors, lists of them, numbers.
 
     Args:
         name: its file's name in kernels/.
@@ -117,9 +122,9 @@ class Kernel:
 
     def choose(self, asked: Backend, arguments: Mapping[str, Any]) -> tuple[str, Tensor]:
         """The backend for these arguments, and the tensor whose device and dtype decided."""
-        leading = next(value for value in arguments.values() if isinstance(value, Tensor))
+        leading = next(tensor for value in arguments.values() for tensor in tensors_in(value))
         native = "cuda" if leading.is_cuda or (SIMULATED and asked == "cuda") else "cpu"
-        takes = leading.dtype in self.dtypes and (native == "cpu" or cuda_works())
+        takes = leading.dtype in self.dtypes
         if asked == "reference" or (asked == "auto" and not takes):
             return "reference", leading
         if asked not in ("auto", native):
@@ -134,17 +139,17 @@ class Kernel:
     def warm_up(self, backend: str, leading: Tensor) -> None:
         """Compile the form of `backend` for the dtype of `leading`, or load it from the cache, on a tiny example."""
         example = self.example(8, leading.dtype, torch.Generator().manual_seed(0))
-        moved = {k: v.to(leading.device) if isinstance(v, Tensor) else v for k, v in example.items()}
+        moved = {k: mapped(lambda t: t.to(leading.device), v) for k, v in example.items()}
         self.run(backend, moved)
         self._warm.add((backend, leading.dtype))
 
     def run(self, backend: str, arguments: Mapping[str, Any]) -> Any:
         """Run one compiled form; tensors that are not contiguous are copied, and copied back where written to."""
         form = self.cpu if backend == "cpu" else self.cuda
-        odd = {k: v for k, v in arguments.items() if isinstance(v, Tensor) and not v.is_contiguous()}
+        odd = {k: v for k, v in arguments.items() if any(not t.is_contiguous() for t in tensors_in(v))}
         if not odd:
             return form(**arguments)
-        copies = {k: v.contiguous() for k, v in odd.items()}
+        copies = {k: mapped(Tensor.contiguous, v) for k, v in odd.items()}
         result = form(**{**arguments, **copies})
         for name in self.writes:
             if name in odd:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.core.kernel import Kernel, use_backend
+from kernels.core.kernel import Kernel, mapped, use_backend
 from kernels.core.listing import FOLDER
 
 ROUNDS = 7
@@ -113,4 +113,4 @@ def _copy(moved: int) -> Callable[[], object]:
 
 
 def _copied(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {k: v.clone() if isinstance(v, Tensor) else v for k, v in arguments.items()}
+    return {k: mapped(Tensor.clone, v) for k, v in arguments.items()}

@@ -17,7 +17,10 @@ from pathlib import Path
 from harness.engines.environment import commit, environment
 
 #: Name of each figure, which is also its module in this folder.
-FIGURES = ("cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart")
+FIGURES = (
+    "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "grokking",
+    "merge_order",
+)  # fmt: skip
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
 
 

@@ -34,14 +34,15 @@ def wrapped(obj):
         for name, field in fields.items()
         if field.annotation is ComponentRef and field.is_required()
     }
-    return {name: ComponentRef(slot=slot, name=plain(slot)) for name, slot in slots.items()}
+    return {name: ComponentRef(slot=slot, name=plain(slot, obj.__component__.protocol)) for name, slot in slots.items()}
 
 
-def plain(slot):
+def plain(slot, protocol):
+    """A component of the wrapper's own protocol that wraps nothing."""
     return next(
         key
         for key, obj in COMPONENTS.items()
-        if (info := obj.__component__).slot == slot
+        if ((info := obj.__component__).slot, info.protocol) == (slot, protocol)
         and not any(f.is_required() for f in info.params.model_fields.values())
     )
 

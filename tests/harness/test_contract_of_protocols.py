@@ -229,7 +229,7 @@ def draw(n, ctx):
 )
 def test_discrete_samplers(sample, law, name, message):
     methods = {"sample": lambda model, n, ctx: sample(n, ctx)} | ({} if law is None else {"law": lambda model: law})
-    assert_fails(made("sampler", "discrete")(lambda params: SimpleNamespace(**methods)), name, message)
+    assert_fails(made("sampler", "discrete")(lambda params, ctx: SimpleNamespace(**methods)), name, message)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_budget_of_the_spec_replaces_what_the_task_obeys(tmp_path: Path) -> 
          "merge-rotations, synthetic-interference")),
         ("methods: {a: {init: kaiming}}\ntasks: [depth-train, gauss-aniso]\nseeds: 1\n",
          'task "gauss-aniso" judges sampler (continuous), which no method of the spec fills; add one'),
-        ("methods: {a: {sampler: sw-mc}}\ntasks: [gauss-aniso]\nseeds: 1\n", "protocol estimator) meets no task"),
+        ("methods: {a: {sampler: sw-mc}}\ntasks: [gauss-aniso]\nseeds: 1\n", "protocol sliced-wasserstein) meets"),
     ],
 )  # fmt: skip
 def test_what_meets_nothing_is_told_before_the_run(tmp_path: Path, text: str, message: str) -> None:

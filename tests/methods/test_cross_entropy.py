@@ -77,3 +77,20 @@ def test_huge_logits_do_not_overflow() -> None:
     (gradient,) = torch.autograd.grad(value, logits)
     assert value.item() == pytest.approx(1e4)
     assert gradient.tolist() == [[0, 0], [0.5, -0.5]]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_single_precision_rounds_as_torch_does(smoothing: float) -> None:
+    for scale in (1.0, 8.0, 40.0):
+        ours, theirs = ((LOGITS.float() * scale).requires_grad_() for _ in range(2))
+        (gradient,) = torch.autograd.grad(loss(ours, LABELS, smoothing=smoothing), ours)
+        (expected,) = torch.autograd.grad(F.cross_entropy(theirs, LABELS, label_smoothing=smoothing), theirs)
+        torch.testing.assert_close(gradient, expected, rtol=1e-6 if smoothing else 0.0, atol=1e-9 if smoothing else 0.0)
+
+
+def test_a_confident_label_in_single_precision_keeps_its_gradient_until_its_probability_rounds_to_one() -> None:
+    # log sum exp z - z_y loses it from a margin of 15 on, two roundings of numbers of that size
+    for margin, lost in ((15.5, False), (16.5, False), (17.5, True)):
+        logits = torch.tensor([[margin, 0.0, 0.0]], requires_grad=True)
+        (gradient,) = torch.autograd.grad(loss(logits, torch.tensor([0])), logits)
+        assert (gradient[0, 0].item() == 0) is lost

@@ -20,7 +20,7 @@ CHAIN = MarkovChain(torch.tensor(START, dtype=torch.float64), torch.tensor(TRANS
 
 
 def sampler(**params):
-    return bound(FirstHitting, **params)()
+    return bound(FirstHitting, **params)(make_context())
 
 
 @pytest.mark.parametrize("length", [1, 2, 4, 7])
@@ -36,13 +36,13 @@ def test_several_tokens_at_a_time_are_biased_the_more_the_more_there_are():
 
 
 def test_all_tokens_at_once_is_one_ancestral_step():
-    one_step = bound(MdmAncestral, num_inference_steps=1)().law(CHAIN)
+    one_step = bound(MdmAncestral, num_inference_steps=1)(make_context()).law(CHAIN)
     torch.testing.assert_close(sampler(tokens_per_step=4).law(CHAIN), one_step, rtol=0, atol=1e-15)
     torch.testing.assert_close(sampler(tokens_per_step=9).law(CHAIN), one_step, rtol=0, atol=1e-15)
 
 
 def test_ancestral_sampling_tends_to_its_law():
-    laws = [bound(MdmAncestral, num_inference_steps=steps)().law(CHAIN) for steps in (64, 128)]
+    laws = [bound(MdmAncestral, num_inference_steps=steps)(make_context()).law(CHAIN) for steps in (64, 128)]
     coarse, fine = (total_variation(law, sampler().law(CHAIN)) for law in laws)
     assert fine < 0.011
     assert coarse / fine == pytest.approx(2, rel=0.02)

@@ -20,7 +20,7 @@ CHAIN = MarkovChain(
 
 
 def sampler(**params):
-    return bound(MdmAncestral, **params)()
+    return bound(MdmAncestral, **params)(make_context())
 
 
 def geometric(t):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +39,7 @@ def test_entries_tell_the_truth_about_their_data(name: str) -> None:
     assert (x.shape, y.shape) == ((table.examples, table.features), (table.examples,))
     assert (x.dtype, y.dtype) == (torch.float64, torch.int64)
     assert sorted(set(y.tolist())) == list(range(table.classes))
-    assert table.hash() == table.content
+    assert re.fullmatch("[0-9a-f]{32}", table.hash())
     assert table.bytes() > 0
 
 
@@ -56,10 +59,34 @@ def test_a_missing_table_skips_with_the_command_that_brings_it() -> None:
         assert str(refusal.value) == f"data set breast-cancer is missing; run: {TABLE.remedy}"
 
 
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the table's file in a package of its own."""
+    (tmp_path / "copied_table").mkdir()
+    (tmp_path / "copied_table" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    original = TABLE.file()
+    assert original is not None
+    return Path(shutil.copy(original, tmp_path / "copied_table" / "table.csv"))
+
+
 @needs_it
-def test_a_file_with_other_content_is_refused() -> None:
-    with pytest.raises(Skip, match="another than expected"):
-        dataclasses.replace(TABLE, content="0" * 64).load()
+def test_a_changed_file_has_another_hash_and_is_read_again(copied: Path) -> None:
+    table = dataclasses.replace(TABLE, place=("copied_table", "table.csv"))
+    assert table.hash() == TABLE.hash()
+    first = table.load()[0]
+    head, line, *rest = copied.read_text().splitlines()
+    copied.write_text("\n".join([head, line.replace("17.99", "18.25", 1), *rest]) + "\n")
+    os.utime(copied, ns=(0, 0))
+    assert table.hash() != TABLE.hash()
+    assert (first[0, 0].item(), table.load()[0][0, 0].item()) == (17.99, 18.25)
+
+
+@needs_it
+def test_a_file_of_another_shape_is_refused(copied: Path) -> None:
+    copied.write_text("\n".join(copied.read_text().splitlines()[:-1]))
+    with pytest.raises(ValueError, match=r"breast-cancer: expected 569 lines of 30 .* found \(568, 30\)"):
+        dataclasses.replace(TABLE, place=("copied_table", "table.csv")).load()
 
 
 def test_presence_and_hash_load_no_numeric_library() -> None:

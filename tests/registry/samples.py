@@ -96,6 +96,26 @@ def run(trials: list[int], name: str = "run-1", **more: Any) -> dict[str, Any]:
     return record | more
 
 
+def benchmark(name: str, value: float | None) -> dict[str, Any]:
+    """A benchmark record; without a value one that failed."""
+    record: dict[str, Any] = {
+        "kind": "benchmark",
+        "schema": 1,
+        "run": "asv-1",
+        "machine": "3c" * 8,
+        "started": 1_000.0,
+        "environment": {"cpu": "some cpu"},
+        "benchmark": name,
+        "params": {"n": 1000},
+        "commit": "4b" * 20,
+        "committed": 900.0,
+        "status": "failed" if value is None else "ok",
+        "unit": "seconds",
+        "version": "1",
+    }
+    return record if value is None else record | {"value": value, "samples": [value, value * 1.25]}
+
+
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     """A Python process that runs `code` with these arguments in sys.argv."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

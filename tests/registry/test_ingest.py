@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from registry import Registry, RegistryError
-from tests.registry.samples import digest, finish, point, run, start, trial
+from registry.migrate import migrations
+from tests.registry.samples import benchmark, digest, finish, point, run, start, trial
+
+NEWEST = migrations()[-1].number
 
 VIEWS = ("trials", "metrics", "curves", "runs", "plan", "tasks", "components", "environments", "fingerprints")
 
@@ -137,17 +140,17 @@ def test_a_damaged_index_is_made_anew(registry: Registry, store: Callable[..., R
     store(trial(0), trial(1))
     before = dump(registry)
     for content in (b"", b"not a database at all", b"\x00" * 20_000):
-        registry.folder.index(1).write_bytes(content)
+        registry.folder.index(NEWEST).write_bytes(content)
         assert dump(registry) == before
     assert (registry.folder.quarantine / "registry.duckdb").exists()
-    registry.folder.index(1).write_bytes(b"garbage")
+    registry.folder.index(NEWEST).write_bytes(b"garbage")
     assert registry.sync().ingested == 2
     assert dump(registry) == before
 
 
 def test_a_full_disk_while_ingesting_loses_nothing(registry: Registry, store: Callable[..., Registry]) -> None:
     store(trial(0))
-    registry.folder.index(1).unlink()
+    registry.folder.index(NEWEST).unlink()
     with registry.writer("run-1") as writer:
         writer.append(trial(1))
     code = """
@@ -238,7 +241,7 @@ def test_modules_of_a_fingerprint_are_kept_though_a_killed_trial_came_first(
 
 def test_files_stay_readable_by_older_duckdb(registry: Registry, store: Callable[..., Registry]) -> None:
     store(trial(0))
-    with duckdb.connect(str(registry.folder.index(1)), read_only=True) as connection:
+    with duckdb.connect(str(registry.folder.index(NEWEST)), read_only=True) as connection:
         ((version,),) = connection.execute(
             "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
         ).fetchall()
@@ -255,3 +258,19 @@ def test_a_registry_of_a_newer_program_is_told_and_untouched(registry: Registry)
         with pytest.raises(RegistryError, match="newer methodbench"):
             call()
     assert len(list(registry.folder.logs.iterdir())) == 1
+
+
+def test_benchmarks_are_rows_and_a_trial_says_which_kernels_ran(store: Callable[..., Registry]) -> None:
+    registry = store(
+        trial(0, kernels={"adam": "cpu"}), trial(1), benchmark("time_adam", 2e-3), benchmark("time_adam", None)
+    )
+    assert values(registry, "SELECT kernels FROM trials ORDER BY seed") == [('{"adam":"cpu"}',), (None,)]
+    found = values(
+        registry, "SELECT benchmark, params ->> 'n', status, value, unit, samples FROM benchmarks ORDER BY value"
+    )
+    assert found == [
+        ("time_adam", "1000", "ok", 2e-3, "seconds", [2e-3, 2.5e-3]),
+        ("time_adam", "1000", "failed", None, "seconds", None),
+    ]
+    again = store(benchmark("time_adam", 2e-3))
+    assert len(values(again, "FROM benchmarks")) == 2

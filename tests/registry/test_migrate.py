@@ -15,17 +15,20 @@ from registry import Registry, RegistryError
 from registry.migrate import Migration, migrations, prepare
 from tests.registry.samples import ROOT, trial
 
+NEWEST = migrations()[-1].number
 COLUMN = Migration(
-    2, "grade", "ALTER TABLE store.trial ADD COLUMN grade INTEGER; CREATE VIEW main.grades AS SELECT 1 AS x;"
+    NEWEST + 1, "grade", "ALTER TABLE store.trial ADD COLUMN grade INTEGER; CREATE VIEW main.grades AS SELECT 1 AS x;"
 )
-BROKEN = Migration(2, "broken", "ALTER TABLE store.trial ADD COLUMN grade INTEGER; ALTER TABLE store.nothing DROP x;")
+BROKEN = Migration(
+    NEWEST + 1, "broken", "ALTER TABLE store.trial ADD COLUMN grade INTEGER; ALTER TABLE store.nothing DROP x;"
+)
 
 
 def test_an_older_index_is_copied_and_migrated(registry: Registry, store: Callable[..., Registry]) -> None:
     store(trial(0), trial(1))
-    before = registry.folder.index(1).read_bytes()
+    before = registry.folder.index(NEWEST).read_bytes()
     target = prepare(registry.folder, [*migrations(), COLUMN])
-    assert target == registry.folder.index(2)
+    assert target == registry.folder.index(NEWEST + 1)
     with duckdb.connect(str(target), read_only=True) as connection:
         assert connection.execute("SELECT count(*), max(grade) FROM store.trial").fetchone() == (2, None)
         assert connection.execute("FROM grades").fetchone() == (1,)
@@ -33,7 +36,7 @@ def test_an_older_index_is_copied_and_migrated(registry: Registry, store: Callab
             "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
         ).fetchone() or ("",)
         assert version.startswith("v1.5.0")
-    assert registry.folder.index(1).read_bytes() == before
+    assert registry.folder.index(NEWEST).read_bytes() == before
     assert [path.name for path in target.parent.iterdir()] == ["registry.duckdb"]
 
 
@@ -45,8 +48,8 @@ def test_what_was_committed_but_not_folded_in_is_copied_too(registry: Registry, 
         connection.execute("UPDATE store.trial SET reason = 'late'")
         os._exit(0)
     """
-    subprocess.run([sys.executable, "-c", code, str(registry.folder.index(1))], check=True)
-    assert registry.folder.index(1).with_name("registry.duckdb.wal").stat().st_size > 0
+    subprocess.run([sys.executable, "-c", code, str(registry.folder.index(NEWEST))], check=True)
+    assert registry.folder.index(NEWEST).with_name("registry.duckdb.wal").stat().st_size > 0
     assert registry.table("SELECT reason FROM trials").to_pylist() == [{"reason": "late"}]
     with duckdb.connect(str(prepare(registry.folder, [*migrations(), COLUMN])), read_only=True) as connection:
         assert connection.execute("SELECT reason, grade FROM store.trial").fetchall() == [("late", None)]
@@ -56,9 +59,9 @@ def test_a_migration_that_fails_changes_nothing(registry: Registry, store: Calla
     store(trial(0))
     with pytest.raises(RegistryError, match="cannot make the index"):
         prepare(registry.folder, [*migrations(), BROKEN])
-    assert not registry.folder.index(2).exists()
-    registry.folder.index(2).with_suffix(".draft").unlink()
-    registry.folder.index(2).parent.rmdir()
+    assert not registry.folder.index(NEWEST + 1).exists()
+    registry.folder.index(NEWEST + 1).with_suffix(".draft").unlink()
+    registry.folder.index(NEWEST + 1).parent.rmdir()
     assert registry.info()["trials"] == 1
 
 

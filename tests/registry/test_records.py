@@ -17,7 +17,7 @@ from tests.registry.samples import point, run, trial
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "other"}, 'kind is \'other\', expected "trial" or "run"'),
+        ({"kind": "other"}, "kind is 'other', expected one of trial, run, benchmark"),
         ({"trial": "xyz"}, "trial is 'xyz', expected 32 hex digits"),
         ({"machine": None}, "machine is missing"),
         ({"status": "fine"}, "status is 'fine', expected one of ok, diverged"),

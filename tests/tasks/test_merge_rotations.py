@@ -10,6 +10,7 @@ from harness.methods.merger.average import average
 from harness.methods.merger.ties import ties
 from harness.parts import data
 from harness.parts.data import DATASETS
+from harness.parts.experts import rotated_split
 from harness.protocols.component import Params, component
 from harness.protocols.context import Method, Skip
 from harness.protocols.merger import MergeResult
@@ -67,6 +68,32 @@ def test_an_expert_is_perfect_on_its_own_view_and_poor_on_the_far_ones(run):
     assert accuracies[3] < 0.2
     assert final(ctx, "accuracy") == pytest.approx(sum(accuracies) / 4)
     assert 1 / 4 < final(ctx, "normalized_accuracy") < 0.6
+
+
+@needs_mnist5k
+def test_examples_are_training_images_in_the_view_of_their_expert(run):
+    seen = []
+
+    @component(slot="merger", key="asking", protocol="state-dict", version=1, paper="test", params=OnlyParams)
+    def asking(params, base, experts, ctx):
+        for own, expert in zip(ctx.examples, experts, strict=True):
+            x = own.inputs(300)
+            seen.append((x, own.logits(expert, x).argmax(1)))
+            assert torch.equal(own.inputs(10), x[:10])
+            assert own.inputs(9999).shape == (4000, 784)
+        return MergeResult(dict(experts[0]))
+
+    run(asking, 0)
+    train, y, _, _ = rotated_split("mnist5k")
+    quarter, labels = seen[3]
+    upright = quarter.reshape(-1, 28, 28).rot90(-1, (1, 2)).flatten(1)
+    near = torch.cdist(upright, train.flatten(1)).min(1)
+    assert (upright - train.flatten(1)[near.indices]).abs().max() < 1e-4
+    assert (y[near.indices] == labels).double().mean() > 0.85
+    run(asking, 0)
+    run(asking, 1)
+    assert all(torch.equal(first[0], again[0]) for first, again in zip(seen[:4], seen[4:8], strict=True))
+    assert not torch.equal(seen[0][0], seen[8][0])
 
 
 @needs_mnist5k

@@ -31,7 +31,7 @@ def float64(values):
 class LeftToRight:
     """Exact: each token from its conditional given all before it."""
 
-    def __init__(self, params):
+    def __init__(self, params, ctx):
         pass
 
     def sample(self, model, n, ctx):
@@ -45,8 +45,8 @@ class LeftToRight:
 class AncestralWithoutLaw:
     """Four-step ancestral sampling that does not tell its law."""
 
-    def __init__(self, params):
-        self.inner = bound(MdmAncestral, num_inference_steps=4)()
+    def __init__(self, params, ctx):
+        self.inner = bound(MdmAncestral, num_inference_steps=4)(ctx)
 
     def sample(self, model, n, ctx):
         return self.inner.sample(model, n, ctx)

@@ -19,9 +19,9 @@ class NoParams(Params):
 
 
 def estimator(function):
-    return component(slot="sampler", key="probe", protocol="estimator", version=1, paper="none", params=NoParams)(
-        function
-    )
+    return component(
+        slot="sampler", key="probe", protocol="sliced-wasserstein", version=1, paper="none", params=NoParams
+    )(function)
 
 
 def plain(problem, draws):

@@ -34,7 +34,9 @@ class CvSwParams(Params):
     slope: Literal["plugin", "ols", "one", "split"] = param("plugin", help="how the control is weighted")
 
 
-@component(slot="sampler", key="cv-sw", protocol="estimator", version=1, paper="arXiv:2305.00402", params=CvSwParams)
+@component(
+    slot="sampler", key="cv-sw", protocol="sliced-wasserstein", version=1, paper="arXiv:2305.00402", params=CvSwParams
+)
 def cv_sw(params: CvSwParams, problem: SlicedProblem, draws: int, ctx: TrialContext) -> float:
     """Average of squared one-dimensional distances, corrected by a control whose mean over the sphere is known."""
     theta = problem.directions(draws)

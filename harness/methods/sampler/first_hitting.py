@@ -20,11 +20,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.parts.categorical import draw_categorical
+from harness.parts.categorical import ExactCategorical
 from harness.parts.random_orders import random_order_law
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
-from harness.protocols.sampler import DiscreteModel
+from harness.protocols.sampler import Categorical, DiscreteModel
 
 
 class FirstHittingParams(Params):
@@ -45,8 +45,9 @@ class FirstHittingParams(Params):
 class FirstHitting:
     """Unmask positions in random order; knows its exact law."""
 
-    def __init__(self, params: FirstHittingParams) -> None:
+    def __init__(self, params: FirstHittingParams, ctx: TrialContext) -> None:
         self.tokens_per_step = params.tokens_per_step
+        self.categorical: Categorical = ExactCategorical()
 
     def sample(self, model: DiscreteModel, n: int, ctx: TrialContext) -> Tensor:
         """(n, L) int64 sequences after ceil(L / tokens_per_step) evaluations of the model on all n."""
@@ -55,9 +56,9 @@ class FirstHitting:
         order = masked_share.argsort(dim=1, descending=True)
         for step, positions in enumerate(torch.split(order, self.tokens_per_step, dim=1)):
             conditionals = model.conditionals(x).take_along_dim(positions.unsqueeze(-1), dim=1)
-            x = x.scatter(1, positions, draw_categorical(conditionals, ctx.rng("token", step)))
+            x = x.scatter(1, positions, self.categorical.draw(conditionals, ctx.rng("token", step)))
         return x
 
     def law(self, model: DiscreteModel) -> Tensor:
         """float64 probabilities of all V**L sequences, first position slowest; see `random_order_law` for the cost."""
-        return random_order_law(model, self.tokens_per_step)
+        return random_order_law(model, self.tokens_per_step, self.categorical)

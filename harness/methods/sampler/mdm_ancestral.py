@@ -6,8 +6,9 @@ At t_j = 1 - j / N a token is unmasked with probability alpha(t_j).  From t to s
 independently of the others, is drawn from its conditional with probability
     r = (alpha(s) - alpha(t)) / (1 - alpha(t))      (tweedie: the exact posterior of the noise process)
     r = -alpha'(t) / N / (1 - alpha(t)), at most 1  (euler: one Euler step of the reverse process)
-and r = 1 in the last step, where tokens are drawn, never taken by argmax.  All positions are masked at the start,
-also where the schedule ends above alpha(1) = 0 (geometric, with alpha(1) = exp(-sigma_max)).
+and r = 1 in the last step, where tokens are drawn, never taken by argmax.  A position is drawn once per step, from
+V + 1 outcomes: each token with probability r times its conditional, and to stay masked with 1 - r.  All positions are
+masked at the start, also where the schedule ends above alpha(1) = 0 (geometric, with alpha(1) = exp(-sigma_max)).
 
 For linear alpha both rules give r = 1 / (N - j); so does log-linear noise, alpha = 1 - (1 - eps) t, for every eps.
 Tokens unmasked in one step are drawn independently, hence the law is wrong by O(1/N) even with exact conditionals.
@@ -21,11 +22,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from harness.parts.categorical import draw_categorical
-from harness.parts.unmasking import unmasking_law
+from harness.parts.categorical import ExactCategorical
+from harness.parts.unmasking import outcomes, unmasking_law
 from harness.protocols.component import LessThan, Params, component, param
 from harness.protocols.context import TrialContext
-from harness.protocols.sampler import DiscreteModel
+from harness.protocols.sampler import Categorical, DiscreteModel
 
 
 class MdmAncestralParams(Params):
@@ -50,21 +51,21 @@ class MdmAncestralParams(Params):
 class MdmAncestral:
     """Unmask random positions in N parallel steps; knows its exact law."""
 
-    def __init__(self, params: MdmAncestralParams) -> None:
+    def __init__(self, params: MdmAncestralParams, ctx: TrialContext) -> None:
         self.unmask_probabilities = unmask_probabilities(params)
+        self.categorical: Categorical = ExactCategorical()
 
     def sample(self, model: DiscreteModel, n: int, ctx: TrialContext) -> Tensor:
         """(n, L) int64 sequences after N evaluations of the model on all n."""
         x = torch.full((n, model.length), model.mask)
         for step, r in enumerate(self.unmask_probabilities):
-            chosen = torch.rand(x.shape, generator=ctx.rng("unmask", step), dtype=torch.float64) < r
-            tokens = draw_categorical(model.conditionals(x), ctx.rng("token", step))
-            x = torch.where((x == model.mask) & chosen, tokens, x)
+            drawn = self.categorical.draw(outcomes(model.conditionals(x), r), ctx.rng("token", step))
+            x = torch.where(x == model.mask, drawn, x)
         return x
 
     def law(self, model: DiscreteModel) -> Tensor:
         """float64 probabilities of all V**L sequences, first position slowest; time O(N (2V + 1)^L)."""
-        return unmasking_law(model, self.unmask_probabilities)
+        return unmasking_law(model, self.unmask_probabilities, self.categorical)
 
 
 def unmask_probabilities(params: MdmAncestralParams) -> list[float]:

@@ -19,7 +19,7 @@ class SwMcParams(Params):
 @component(
     slot="sampler",
     key="sw-mc",
-    protocol="estimator",
+    protocol="sliced-wasserstein",
     version=1,
     paper="doi:10.1007/s10851-014-0506-3",
     params=SwMcParams,

@@ -1,0 +1,70 @@
+"""Distributed gradient descent, and what becomes of it when messages are cut to their K largest entries.
+
+Each worker sends C(grad f_i(x)); x <- x - lr * mean_i C(grad f_i(x)).
+
+Without `k` this is gradient descent.  With `k` it is the naive use of the Top-K compressor, as old as compression
+itself and known not to converge: where the workers' gradients cancel, their K largest entries need not.  It is what
+error feedback repairs (Richtarik, Sokolov, Fatkhullin, NeurIPS 2021, arXiv:2106.05203, section 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.parts.compressors import dense_bits, top_k, top_k_bits
+from harness.protocols.component import Params, component, param
+from harness.protocols.context import TrialContext
+from harness.protocols.distributed import DistributedProblem, Message
+
+
+class DistributedGdParams(Params):
+    lr: float = param(0.1, gt=0, help="learning rate")
+    k: int | None = param(None, ge=1, help="entries of a gradient that are sent; by default all")
+
+
+@component(
+    slot="optimizer",
+    key="distributed-gd",
+    protocol="distributed",
+    version=1,
+    paper="arXiv:2106.05203",
+    params=DistributedGdParams,
+)
+class DistributedGd:
+    """Follow the mean of the workers' gradients, whole or cut to their largest entries."""
+
+    def __init__(self, params: DistributedGdParams, problem: DistributedProblem, ctx: TrialContext) -> None:
+        if params.k is not None and params.k > len(problem.start):
+            raise ValueError(f"k is {params.k}, but vectors have {len(problem.start)} entries; take at most that")
+        self.point = problem.start.clone()
+        self._params = params
+
+    def local(self, worker: int, gradient: Tensor, number: int) -> Message:
+        """The gradient, or its largest entries."""
+        if self._params.k is None:
+            return Message({"gradient": gradient.clone()}, dense_bits(gradient))
+        indices, values = top_k(gradient, self._params.k)
+        return Message({"indices": indices, "values": values}, top_k_bits(values, len(gradient)))
+
+    def server(self, messages: Sequence[Message], number: int) -> int:
+        """Step along the mean; the new point is broadcast whole."""
+        total = torch.zeros_like(self.point)
+        for message in messages:
+            if self._params.k is None:
+                total += message.payload["gradient"]
+            else:
+                total.index_add_(0, message.payload["indices"], message.payload["values"])
+        self.point = self.point - self._params.lr / len(messages) * total
+        return dense_bits(self.point)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The point is all there is."""
+        return {"point": self.point.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.point = state["point"].clone()

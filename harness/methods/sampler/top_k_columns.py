@@ -1,0 +1,37 @@
+"""The largest column-row pairs, unscaled: Adelman, Levy, Hakimi, Silberstein, NeurIPS 2021, arXiv:1805.08079.
+
+A B ~ sum of a_i b_i^T over the k pairs of largest |a_i| |b_i|.  No draw, hence no variance; the bias is the sum of the
+pairs left out, and no repetition averages it out.
+
+Not checked: the paper's own text.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.parts.column_row import pair_norms
+from harness.protocols.component import Params, component
+from harness.protocols.context import TrialContext
+from harness.protocols.matmul import MatmulProblem
+
+
+class TopKColumnsParams(Params):
+    """Nothing to choose: the number of pairs is the task's."""
+
+
+@component(
+    slot="sampler",
+    key="top-k-columns",
+    protocol="matmul",
+    version=1,
+    paper="arXiv:1805.08079",
+    params=TopKColumnsParams,
+    verified=False,
+)
+def top_k_columns(params: TopKColumnsParams, problem: MatmulProblem, k: int, ctx: TrialContext) -> Tensor:
+    """Product of the k pairs of largest norm; deterministic and biased."""
+    norms = pair_norms(problem.a, problem.b)
+    index = norms.topk(min(k, len(norms))).indices
+    return problem.product(index, torch.ones_like(norms[index]))

@@ -1,0 +1,59 @@
+"""K tensors as one argument of compiled code, where they are: a table of their addresses.
+
+Stacking K experts would copy them all.  Numba takes tuples of arrays, but compiles anew for every K; a table of
+addresses is one array of integers for any K, on the CPU and on a GPU.  `element_cpu(address, i, like)` and
+`element_cuda(address, i, like)` read element i of the array there; its dtype is that of the array `like`.  Nothing
+checks i.  The tensors must be contiguous, of one dtype, and be kept alive by the caller.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numba import types
+from numba.extending import intrinsic
+from torch import Tensor
+
+from kernels.core.kernel import SIMULATED
+
+
+def addresses(tensors: Sequence[Tensor]) -> Tensor:
+    """(K,) int64 on the device of the tensors."""
+    return torch.tensor([tensor.data_ptr() for tensor in tensors], dtype=torch.int64, device=tensors[0].device)
+
+
+def alike(like: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors, contiguous and in the dtype of `like`; copies only of those that are not.
+
+    Raises:
+        ValueError: a tensor with another number of elements.
+    """
+    for k, tensor in enumerate(tensors):
+        if tensor.numel() != like.numel():
+            raise ValueError(f"tensor {k} has {tensor.numel()} elements, not {like.numel()}")
+    return [tensor.detach().to(like.device, like.dtype).contiguous() for tensor in tensors]
+
+
+def _element(typingctx, address, index, like):
+    def code(context, builder, signature, given):
+        pointer = builder.inttoptr(given[0], context.get_data_type(like.dtype).as_pointer())
+        return builder.load(builder.gep(pointer, [given[1]]))
+
+    return like.dtype(types.int64, types.int64, like), code
+
+
+def _simulated(address, index, like):
+    kind = np.ctypeslib.as_ctypes_type(like.dtype)
+    return like.dtype.type(kind.from_address(int(address) + int(index) * ctypes.sizeof(kind)).value)
+
+
+element_cpu = intrinsic(_element)
+if SIMULATED:
+    element_cuda = _simulated
+else:
+    from numba.cuda.extending import intrinsic as cuda_intrinsic
+
+    element_cuda = cuda_intrinsic(_element)
