@@ -1,4 +1,4 @@
-"""Every chore as one command: `python -m nox -s quickstart`, `tests`, `lint`, `types`, `full`, `figures`.
+"""Every chore as one command: `python -m nox -s quickstart`, `tests`, `lint`, `types`, `full`, `bench`, `figures`.
 
 Each session makes its own environment from constraints.txt and keeps it in .nox, so a second run starts at once.
 What follows `--` goes on to the program: `python -m nox -s tests -- tests/specs -x`.
@@ -71,9 +71,26 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def full(session: nox.Session) -> None:
-    """The tests marked `full`: against oracle packages, and the built release in an environment of its own."""
-    install(session, "data", "dev", "oracles")
+    """The tests marked `full`: oracle packages, CUDA code compiled without a GPU, the release in its own environment."""
+    install(session, "data", "dev", "oracles", "cuda")
     pytest(session, "-m", "full", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def bench(session: nox.Session) -> None:
+    """Measure the kernels of this checkout with asv, quickly, and take the results into the registry.
+
+    With arguments: asv's, for example `-- -b adam`.
+    """
+    install(session, "data", "dev", "cuda")
+    asv = ("asv", "--config", "kernels/asv.conf.json")
+    home = {"HOME": session.create_tmp(), "OMP_NUM_THREADS": "1"}
+    session.run(*asv, "machine", "--yes", env=home)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    here = ("-E", f"existing:{Path(session.bin, 'python')}", "--set-commit-hash", head, "--launch-method", "spawn")
+    quick = ("--record-samples", "-a", "repeat=3", "-a", "sample_time=0.01", "-a", "warmup_time=0")
+    session.run(*asv, "run", *here, *quick, *session.posargs, env=home, success_codes=[0, 2])
+    session.run("bench", "kernels", "ingest", "kernels/.asv/results")
 
 
 @nox.session(python=PYTHON)

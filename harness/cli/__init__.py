@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from harness.cli import running, showing, upkeep, writing
+from harness.cli import kernels, running, showing, upkeep, writing
 from harness.cli.options import BAD_INPUT, BUSY, FAILED, INTERRUPTED
 
 app = typer.Typer(
@@ -20,11 +20,13 @@ app = typer.Typer(
 )
 for room in (running, writing, showing):
     app.add_typer(room.app)
+app.add_typer(kernels.app, name="kernels")
 app.add_typer(upkeep.artefacts, name="artefacts")
 app.add_typer(upkeep.registry, name="registry")
 
 #: Faults of the user and their exit code; the text of each is one line per fault, with its place and remedy.
 EXIT_CODES = {
+    "BenchmarkFileError": BAD_INPUT,
     "CatalogueError": BAD_INPUT,
     "CommitError": BAD_INPUT,
     "DynamicImport": BAD_INPUT,
@@ -39,6 +41,7 @@ EXIT_CODES = {
     "RegistryError": BAD_INPUT,
     "SpecErrors": BAD_INPUT,
     "TemplateError": BAD_INPUT,
+    "UnknownKernel": BAD_INPUT,
 }
 
 

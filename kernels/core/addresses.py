@@ -53,6 +53,7 @@ def _simulated(address, index, like):
 element_cpu = intrinsic(_element)
 if SIMULATED:
     element_cuda = _simulated
+    cuda_intrinsic = None
 else:
     from numba.cuda.extending import intrinsic as cuda_intrinsic
 

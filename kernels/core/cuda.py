@@ -8,17 +8,33 @@ its signature, so that it can be compiled and linked for any architecture on a m
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.compile import njit
-from kernels.core.kernel import SIMULATED
+from kernels.core.backends import SIMULATED
+from kernels.core.both import both, cos, exp, log, sqrt
+
+__all__ = [
+    "BLOCKS_PER_PROCESSOR",
+    "DECLARED",
+    "SHARED",
+    "SIMULATED",
+    "THREADS",
+    "CudaFunction",
+    "both",
+    "cos",
+    "cuda_kernel",
+    "device_array",
+    "exp",
+    "grid",
+    "log",
+    "sqrt",
+    "stream",
+]
 
 #: Threads of a block.  The simulator runs each as a Python thread.
 THREADS = 32 if SIMULATED else 256
@@ -26,9 +42,6 @@ THREADS = 32 if SIMULATED else 256
 BLOCKS_PER_PROCESSOR = 8
 #: Shared arrays need a size known at compile time.
 SHARED = THREADS
-
-#: Functions of one number for code that CUDA runs too: in the simulator `math` would raise where a GPU gives NaN.
-cos, exp, log, sqrt = (np.cos, np.exp, np.log, np.sqrt) if SIMULATED else (math.cos, math.exp, math.log, math.sqrt)
 
 #: Every CUDA function declared so far.
 DECLARED: list[CudaFunction] = []
@@ -61,11 +74,6 @@ class CudaFunction:
 def cuda_kernel(signature: str) -> Callable[[Callable[..., None]], CudaFunction]:
     """Declare a CUDA function, for example of "real[::1], int64[::1], real"."""
     return lambda function: CudaFunction(function, signature)
-
-
-def both(function: Callable[..., Any]) -> tuple[Any, Any]:
-    """A function of numbers for use inside CPU and inside CUDA code: the arithmetic of both forms, written once."""
-    return njit(function), cuda.jit(device=True)(function)
 
 
 def device_array(tensor: Tensor) -> Any:

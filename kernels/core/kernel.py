@@ -7,7 +7,6 @@ torch's current stream.  Which one answers is decided per call by `choose`, and 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -18,9 +17,7 @@ import torch
 from torch import Tensor
 
 from kernels.core.backends import BACKENDS, Backend
-
-#: True where CUDA forms run in Numba's simulator, on CPU tensors.
-SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+from kernels.core.backends import SIMULATED as SIMULATED
 
 
 class BackendError(Exception):
@@ -89,6 +86,7 @@ class Kernel:
         tolerance: largest error of the compiled forms relative to the largest magnitude of the result, in units of
             the dtype's epsilon.
         hostile: whether NaN and inf in the floating inputs must come out as in the reference.
+        sizes: numbers of elements that measurements take: in the first cache, in the last one, in memory.
     """
 
     name: str
@@ -102,6 +100,7 @@ class Kernel:
     writes: tuple[str, ...] = ()
     tolerance: float = 4.0
     hostile: bool = True
+    sizes: tuple[int, ...] = (10_000, 1_000_000, 10_000_000)
     _warm: set[tuple[str, torch.dtype]] = field(default_factory=set, repr=False, compare=False)
 
     def __call__(self, **arguments: Any) -> Any:

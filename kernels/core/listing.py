@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,17 +24,28 @@ def kernel_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.py") if file.stem not in ("__init__", "gpu_check"))
 
 
-def load_kernel(name: str) -> Kernel:
-    """The kernel of this name.
+def chosen(names: Sequence[str] | None) -> list[str]:
+    """These names, or all.
 
     Raises:
-        UnknownKernel: there is none; the message names the nearest.
+        UnknownKernel: there is no kernel of one of them; the message names the nearest.
     """
-    if name not in kernel_names():
-        import difflib
+    known = kernel_names()
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UnknownKernel(f'there is no kernel "{name}"{hint} (bench kernels list names them all)')
+    return list(names or known)
 
-        near = difflib.get_close_matches(name, kernel_names(), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UnknownKernel(f"there is no kernel {name!r}{hint} `bench kernels list` names them all")
-    kernel: Kernel = importlib.import_module(f"kernels.{name}").KERNEL
+
+def summary(name: str) -> str:
+    """First sentence of a kernel's file, read from its text."""
+    text = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def load_kernel(name: str) -> Kernel:
+    """The kernel of this name."""
+    kernel: Kernel = importlib.import_module(f"kernels.{chosen([name])[0]}").KERNEL
     return kernel
