@@ -56,18 +56,24 @@ def cuda_form(w: Tensor, g: Tensor, m: Tensor, v: Tensor, **settings: Any) -> No
     _cuda.launch(grid(w.numel()), w, g, m, v, *scalars(w, *_factors(**settings)))
 
 
-def _factors(
-    lr: float, betas: tuple[float, float], eps: float, l2: float, decay: float, t: int
-) -> tuple[float, float, float, float, float, float, float, float]:
+def _factors(lr: float, betas: tuple[float, float], eps: float, l2: float, decay: float, t: int) -> tuple[float, ...]:
     """What every element needs, computed once in double precision."""
     beta1, beta2 = betas
-    return l2, decay, 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**t), eps, -lr / (1 - beta1**t)
+    return l2, decay, beta1, 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**t), eps, -lr / (1 - beta1**t)
 
 
-def _element(w, g, m, v, l2, decay, new1, beta2, new2, root, eps, rate):
+def _lerp(m, g, old, new):
+    """old * m + new * g with old + new = 1, exact at both ends as torch computes it; other optimizers use it too."""
+    return m + new * (g - m) if new < 0.5 else g - old * (g - m)
+
+
+lerp_cpu, lerp_cuda = both(_lerp)
+
+
+def _element(w, g, m, v, l2, decay, beta1, new1, beta2, new2, root, eps, rate):
     if l2 != 0:
         g = g + l2 * w
-    m = m + new1 * (g - m)
+    m = m + new1 * (g - m) if new1 < 0.5 else g - beta1 * (g - m)  # as torch: exact at both ends
     v = beta2 * v + new2 * g * g
     return decay * w + rate * m / (sqrt(v) / root + eps), m, v
 
@@ -76,15 +82,15 @@ _element_cpu, _element_cuda = both(_element)
 
 
 @njit
-def _cpu(w, g, m, v, l2, decay, new1, beta2, new2, root, eps, rate):
+def _cpu(w, g, m, v, l2, decay, beta1, new1, beta2, new2, root, eps, rate):
     for i in range(w.size):
-        w[i], m[i], v[i] = _element_cpu(w[i], g[i], m[i], v[i], l2, decay, new1, beta2, new2, root, eps, rate)
+        w[i], m[i], v[i] = _element_cpu(w[i], g[i], m[i], v[i], l2, decay, beta1, new1, beta2, new2, root, eps, rate)
 
 
-@cuda_kernel(", ".join(["real[::1]"] * 4 + ["real"] * 8))
-def _cuda(w, g, m, v, l2, decay, new1, beta2, new2, root, eps, rate):
+@cuda_kernel(", ".join(["real[::1]"] * 4 + ["real"] * 9))
+def _cuda(w, g, m, v, l2, decay, beta1, new1, beta2, new2, root, eps, rate):
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
-        w[i], m[i], v[i] = _element_cuda(w[i], g[i], m[i], v[i], l2, decay, new1, beta2, new2, root, eps, rate)
+        w[i], m[i], v[i] = _element_cuda(w[i], g[i], m[i], v[i], l2, decay, beta1, new1, beta2, new2, root, eps, rate)
 
 
 def example(n: int, dtype: torch.dtype, generator: torch.Generator) -> dict[str, Any]:

@@ -12,7 +12,16 @@ from multiprocessing.forkserver import ensure_running
 
 #: Imported once, so that a new worker costs about ten milliseconds.  Third-party packages only: project code is
 #: imported by the worker, after its sources were hashed.
-PRELOAD = ["numba", "numba.cuda", "numba.np.arraymath", "numpy", "pydantic", "safetensors.torch", "torch", "torch._dynamo"]
+PRELOAD = [
+    "numba",
+    "numba.cuda",
+    "numba.np.arraymath",
+    "numpy",
+    "pydantic",
+    "safetensors.torch",
+    "torch",
+    "torch._dynamo",
+]
 ONE_THREAD = ("MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 #: What the server and workers that have not begun yet write to stderr: a worker that is started while the run ends

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
+from kernels.solver_step import linear_step
+
 #: Increment over one step = sum over k of GAMMA[k] times the k-th backward difference of the slopes.
 GAMMA = (1.0, 1 / 2, 5 / 12, 3 / 8, 251 / 720)
 MAX_ORDER = len(GAMMA)
@@ -33,7 +35,8 @@ def adams_bashforth(order: int, beta: float = 1.0) -> list[float]:
 
 def combine(weights: Sequence[float], terms: Iterable[Tensor]) -> Tensor:
     """Weighted sum of at least one tensor, in the order given."""
-    total, *rest = (weight * term for weight, term in zip(weights, terms, strict=True))
-    for term in rest:
-        total = total + term
-    return total
+    pairs = list(zip(weights, terms, strict=True))
+    (weight, first), *rest = pairs
+    if not rest:
+        return weight * first
+    return linear_step(first, [term for _, term in rest], [other for other, _ in rest], c_x=weight)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.protocols.context import TrialContext
+from kernels.solver_step import linear_step
 
 
 class ChurnSettings(Protocol):
@@ -41,7 +42,7 @@ def add_churn(
         return x, sigma
     sigma_hat = (1 + gamma) * sigma
     z = row_noise(x, ctx.rng("noise", step))
-    return x + math.sqrt(sigma_hat**2 - sigma**2) * settings.s_noise * z, sigma_hat
+    return linear_step(x, [z], [math.sqrt(sigma_hat**2 - sigma**2) * settings.s_noise]), sigma_hat
 
 
 def row_noise(x: Tensor, generator: torch.Generator) -> Tensor:

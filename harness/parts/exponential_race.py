@@ -24,20 +24,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from kernels.categorical import categorical
+
 #: Bits up to which the law of rounded uniforms is summed up: 2^b values for each racer of each row.
 SUMMED_BITS = 12
 #: Bits of a float64 uniform; from there on the law is the exact one up to rounding.
 DOUBLE_BITS = 53
-
-
-def exponential_race(probabilities: Tensor, uniforms: Tensor) -> Tensor:
-    """(R,) int64 index of the first to finish in each row, the smallest of equal times.
-
-    Args:
-        probabilities: (R, V) float64, at least 0 and not all 0 in a row; they need not sum to 1.
-        uniforms: (R, V) float64 in (0, 1).
-    """
-    return (-uniforms.log() / probabilities).argmin(-1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,9 @@ class ExponentialRace:
     def draw(self, probabilities: Tensor, generator: torch.Generator) -> Tensor:
         """(...) int64 tokens for rows (..., V); one uniform per entry."""
         rows = probabilities.to(torch.float64).reshape(-1, probabilities.shape[-1])
-        return exponential_race(rows, self._uniforms(rows.shape, generator)).view(probabilities.shape[:-1])
+        key, cut = int(torch.randint(2**63 - 1, (), generator=generator)), self.uniforms == "truncated"
+        drawn: Tensor = categorical(probabilities=rows, key=key, bits=self.bits, truncated=cut)
+        return drawn.view(probabilities.shape[:-1])
 
     def law(self, probabilities: Tensor) -> Tensor:
         """float64 (..., V) probability of each token to be drawn.
@@ -72,11 +66,6 @@ class ExponentialRace:
             raise ValueError(f"the law of {self.bits} rounded bits is summed for {SUMMED_BITS} bits at most")
         exact = self.uniforms == "rounded" and self.bits < DOUBLE_BITS
         return (rounded_law if exact else truncated_law)(probabilities.to(torch.float64), self.bits)
-
-    def _uniforms(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
-        if self.uniforms == "rounded":
-            return torch.randint(1, 2**self.bits, shape, generator=generator).to(torch.float64) / 2.0**self.bits
-        return (1 - torch.rand(shape, generator=generator, dtype=torch.float64)) * (1 - 2.0**-self.bits)
 
 
 def truncated_law(probabilities: Tensor, bits: int) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.protocols.context import seed_of
+from kernels.gaussian_mixture import gaussian_mixture
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class GaussianMixture:
 
     def denoise(self, x: Tensor, sigma: float) -> Tensor:
         """E[x0 | x0 + sigma * noise = x] for each row of x (B, d)."""
-        variance = self.spread**2 + sigma**2
-        # |x|^2 is common to all components: without it nothing large cancels far from the data
-        logits = self.weights.log() + (x @ self.means.T - self.means.square().sum(1) / 2) / variance
-        return (self.spread**2 * x + sigma**2 * (logits.softmax(1) @ self.means)) / variance
+        log_weights = self.weights.log()
+        result: Tensor = gaussian_mixture(
+            x=x, means=self.means, log_weights=log_weights, spread=self.spread, sigma=sigma
+        )
+        return result
 
     def log_density(self, x: Tensor, sigma: float = 0.0) -> Tensor:
         """(B,) log density of x0 + sigma * noise at the rows of x (B, d), in nats."""

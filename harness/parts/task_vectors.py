@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from harness.protocols.merger import StateDict
-
-#: Entries elected at a time: the buffers of one block stay in the second-level cache.
-BLOCK = 1 << 15
+from kernels.ties import BLOCK, ties_merge
+from kernels.weighted_sum import weighted_sum
 
 
 def check_same_tensors(experts: Sequence[StateDict], base: StateDict | None = None) -> None:
@@ -62,7 +60,7 @@ def combine(tensors: Sequence[Tensor], weights: Sequence[float] | None = None, n
         normalize: divide by the sum of the weights.
 
     Returns:
-        float64 tensor of the same shape.
+        Tensor of the shape and dtype of the first.
 
     Raises:
         ValueError: not one weight per tensor, or a sum of weights that is (almost) nothing.
@@ -70,14 +68,11 @@ def combine(tensors: Sequence[Tensor], weights: Sequence[float] | None = None, n
     weights = [1.0] * len(tensors) if weights is None else weights
     if len(weights) != len(tensors):
         raise ValueError(f"{len(weights)} weights for {len(tensors)} experts: give one per expert")
-    total = torch.zeros_like(tensors[0], dtype=torch.float64)
-    for tensor, weight in zip(tensors, weights, strict=True):
-        total.add_(tensor, alpha=weight)
-    if not normalize:
-        return total
-    if abs(sum(weights)) <= 1e-9 * sum(map(abs, weights)):
-        raise ValueError(f"the weights of the experts sum to {sum(weights):g}: they cannot be normalised")
-    return total.div_(sum(weights))
+    total = sum(weights) if normalize else 1.0
+    if normalize and abs(total) <= 1e-9 * sum(map(abs, weights)):
+        raise ValueError(f"the weights of the experts sum to {total:g}: they cannot be normalised")
+    summed: Tensor = weighted_sum(tensors=tensors, weights=weights, divisor=total)
+    return summed
 
 
 def carried_over(
@@ -95,7 +90,7 @@ def carried_over(
     for name in sorted(first):
         tensors = [expert[name] for expert in experts]
         if name in statistics:
-            carried[name] = combine(tensors, weights).to(first[name].dtype)
+            carried[name] = combine(tensors, weights)
         elif not first[name].is_floating_point():
             for k, tensor in enumerate(tensors):
                 if not torch.equal(tensor, first[name]):
@@ -114,75 +109,44 @@ def task_vector(expert: Tensor, base: Tensor) -> Tensor:
     return expert.reshape(-1).to(dtype) - base.reshape(-1).to(dtype)
 
 
-@dataclass(frozen=True)
-class Elected:
-    """One tensor's merged task vector; the entries that cancel exactly wait for the majority of all tensors.
-
-    Args:
-        tau: merged task vector, flat.
-        undecided: positions whose values sum to zero without all being zero.
-        positive, negative: what these positions merge to with either sign.
-        votes: entries elected positive minus entries elected negative.
-        kept: entries of all task vectors that are not zero.
-        conflicts: positions where values of both signs meet.
-    """
-
-    tau: Tensor
-    undecided: Tensor
-    positive: Tensor
-    negative: Tensor
-    votes: int
-    kept: int
-    conflicts: int
-
-    def apply(self, base: Tensor, scale: float, majority: int) -> Tensor:
-        """base + scale * tau, the undecided positions by the sign of `majority`; uses up `tau`."""
-        self.tau[self.undecided] = self.positive if majority > 0 else self.negative
-        merged = self.tau.mul_(scale).add_(base.reshape(-1))
-        return merged.to(base.dtype).reshape(base.shape)
-
-
-def elect(
-    task_vectors: Callable[[slice], Iterable[Tensor]],
-    base: Tensor,
+def merge_by_sign(
+    base: StateDict,
+    experts: Sequence[StateDict],
+    names: Sequence[str],
+    thresholds: Tensor,
+    scale: float,
     merge_func: Literal["mean", "sum", "max"] = "mean",
-    block_size: int = BLOCK,
-) -> Elected:
-    """Elect the sign of each entry and merge the values that carry it, block by block (TIES, arXiv:2306.01708, alg. 1).
+    zero_sign: Literal["majority", "positive"] = "majority",
+) -> tuple[dict[str, Tensor], list[int]]:
+    """base + scale * the values that carry the elected sign of their entry (TIES, arXiv:2306.01708, alg. 1).
 
     Args:
-        task_vectors: positions -> these entries of each expert's flat task vector, already trimmed or dropped, in the
-            accumulator's dtype; read once for each block.
-        base: the tensor they belong to, for its size and dtype.
+        names: tensors that vote together, none of them empty.
+        thresholds: (K,), smallest magnitude that the task vector of each expert keeps.
         merge_func: what becomes of the values with the elected sign.
-        block_size: entries elected at a time.
+        zero_sign: sign of an entry whose values cancel exactly; the majority is that of all entries of all tensors.
+
+    Returns:
+        The merged tensors; entries elected positive minus negative, values kept, entries with both signs, entries
+        that cancel.
     """
-    tau = torch.empty(base.numel(), dtype=accumulator(base.dtype), device=base.device)
-    undecided, positives, negatives = [], [], []
-    votes, kept, conflicts = 0, 0, 0
-    for start in range(0, len(tau), block_size):
-        block = slice(start, start + block_size)
-        mass = torch.zeros_like(tau[block])
-        positive, negative, n_positive, n_negative = (torch.zeros_like(mass) for _ in range(4))
-        for delta in task_vectors(block):
-            mass += delta
-            if merge_func == "max":
-                torch.maximum(positive, delta, out=positive)
-                torch.minimum(negative, delta, out=negative)
-            else:
-                positive += delta.clamp(min=0)
-                negative += delta.clamp(max=0)
-            n_positive += delta > 0
-            n_negative += delta < 0
-        if merge_func == "mean":
-            positive /= n_positive.clamp(min=1)
-            negative /= n_negative.clamp(min=1)
-        tau[block] = torch.where(mass > 0, positive, negative)
-        waits = ((mass == 0) & (n_positive > 0)).nonzero().squeeze(1)
-        undecided.append(waits + start)
-        positives.append(positive[waits])
-        negatives.append(negative[waits])
-        votes += int(mass.sign().sum())
-        kept += int(n_positive.sum() + n_negative.sum())
-        conflicts += int(torch.count_nonzero(n_positive * n_negative))
-    return Elected(tau, torch.cat(undecided), torch.cat(positives), torch.cat(negatives), votes, kept, conflicts)
+    calls: dict[str, dict[str, Any]] = {}
+    tallies: dict[str, list[int]] = {}
+    for name in names:
+        own = base[name]
+        calls[name] = {
+            "base": own,
+            "thresholds": thresholds.to(own.device, accumulator(own.dtype)),
+            "experts": [expert[name] for expert in experts],
+            "merged": torch.empty_like(own, memory_format=torch.contiguous_format),
+            "undecided": torch.zeros(-(-own.numel() // BLOCK), dtype=torch.int32, device=own.device),
+            "scale": scale,
+            "merge_func": merge_func,
+        }
+        tallies[name] = ties_merge(**calls[name], draw=1 if zero_sign == "positive" else -1).tolist()
+    total = [sum(tally[j] for tally in tallies.values()) for j in range(4)]
+    if zero_sign == "majority" and total[0] > 0:
+        for name, call in calls.items():
+            if tallies[name][3]:
+                ties_merge(**call, draw=1, again=True)
+    return {name: call["merged"] for name, call in calls.items()}, total

@@ -50,11 +50,13 @@ def _simulated(address, index, like):
     return like.dtype.type(kind.from_address(int(address) + int(index) * ctypes.sizeof(kind)).value)
 
 
-element_cpu = intrinsic(_element)
-if SIMULATED:
-    element_cuda = _simulated
-    cuda_intrinsic = None
-else:
+def both_intrinsic(function, simulated):
+    """What builds LLVM code, for use inside CPU and inside CUDA code; the simulator calls `simulated` instead."""
+    if SIMULATED:
+        return intrinsic(function), simulated
     from numba.cuda.extending import intrinsic as cuda_intrinsic
 
-    element_cuda = cuda_intrinsic(_element)
+    return intrinsic(function), cuda_intrinsic(function)
+
+
+element_cpu, element_cuda = both_intrinsic(_element, _simulated)

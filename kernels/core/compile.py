@@ -17,7 +17,8 @@ NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 def array(tensor: Tensor) -> np.ndarray[Any, Any]:
     """A contiguous CPU tensor as a flat array, sharing memory."""
-    return tensor.detach().numpy().reshape(-1)
+    shared: np.ndarray[Any, Any] = (tensor.detach() if tensor.requires_grad else tensor).numpy()
+    return shared if shared.ndim == 1 else shared.reshape(-1)
 
 
 def scalars(tensor: Tensor, *values: float) -> tuple[Any, ...]:

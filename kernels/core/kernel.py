@@ -1,7 +1,8 @@
 """A kernel: one computation in three forms behind one call.
 
 `reference` is torch, for any device and dtype; `cpu` is Numba over contiguous CPU tensors; `cuda` is Numba CUDA on
-torch's current stream.  Which one answers is decided per call by `choose`, and `use_backend` notes what ran.
+torch's current stream.  Which one answers is decided per call by `choose`, and `use_backend` notes what ran.  Only
+the reference can be differentiated through.
 """
 
 from __future__ import annotations
@@ -124,8 +125,11 @@ class Kernel:
         leading = next(tensor for value in arguments.values() for tensor in tensors_in(value))
         native = "cuda" if leading.is_cuda or (SIMULATED and asked == "cuda") else "cpu"
         takes = leading.dtype in self.dtypes
-        if asked == "reference" or (asked == "auto" and not takes):
+        recorded = torch.is_grad_enabled() and any(t.requires_grad for v in arguments.values() for t in tensors_in(v))
+        if asked == "reference" or (asked == "auto" and (recorded or not takes)):
             return "reference", leading
+        if recorded:
+            raise BackendError(f"kernel {self.name}: backend {asked} computes no gradients; use auto or reference")
         if asked not in ("auto", native):
             raise BackendError(f"kernel {self.name}: backend {asked} cannot take tensors on {leading.device}")
         if not takes:

@@ -7,11 +7,11 @@ scipy.stats.trim_mean(x, 0.25).  Scores have shape (M methods, T tasks, S seeds)
 N = T S scores.  A replicate draws S seeds with replacement within each task.  With `resample_tasks` it first draws T
 tasks with replacement, and then seeds for each of them anew, also where a task was drawn twice.
 
-Draws are a function of (key, replicate, task), so a replicate does not depend on how many there are, and a task's not on
-how many follow.  All methods share them if `paired`: right where seed s means the same data and noise for all methods,
-so that differences between methods within a replicate are paired differences.  Otherwise seeds are drawn for each
-method by itself; tasks are still shared.  A draw is (w S) div 2^32 of a 32-bit word w, which favours no seed by more than
-S / 2^32.
+Draws are a function of (key, replicate, task), so a replicate does not depend on how many there are, and a task's not
+on how many follow.  All methods share them if `paired`: right where seed s means the same data and noise for all of
+them, so that differences between methods within a replicate are paired differences.  Otherwise seeds are drawn for each
+method by itself; tasks are still shared.  A draw is (w S) div 2^32 of a 32-bit word w, which favours no seed by more
+than S / 2^32 of its share.
 
 Scores are sorted once; a replicate counts how often each rank was drawn and walks through the ranks.  Sums are taken in
 double precision in the order of ranks, so a result is a function of its arguments alone.
@@ -64,7 +64,7 @@ def bootstrap_iqm(
 def interquartile_means(
     scores: NDArray[np.float64], replicates: int, key: int, resample_tasks: bool, paired: bool
 ) -> NDArray[np.float64]:
-    """The same for scores with NaN too, which sorts last, as in scipy: as the largest score."""
+    """The same for scores with NaN too: replicates in which NaN was drawn are NaN."""
     methods, tasks, seeds = checked(scores.shape, replicates)
     ordered, ranks = ranked(scores.reshape(methods, tasks * seeds))
     means = np.empty((replicates, methods))
@@ -133,7 +133,12 @@ def _positions(key, replicate, method, tasks, seeds, resample_tasks, drawn, out)
 
 
 def _mean(ordered, counts, cut):
-    """Mean of the numbers `ordered`, each as often as `counts` says, without `cut` numbers at either end."""
+    """Mean of the numbers `ordered`, each as often as `counts` says, without `cut` of them at either end."""
+    i = ordered.size - 1
+    while i >= 0 and ordered[i] != ordered[i]:
+        if counts[i] > 0:
+            return ordered[i]
+        i -= 1
     last = ordered.size - cut
     seen, total = 0, 0.0
     for i in range(ordered.size):

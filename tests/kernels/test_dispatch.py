@@ -69,6 +69,21 @@ def test_a_backend_by_name_answers_or_says_why_not(kernel: Kernel) -> None:
         pass
 
 
+def test_gradients_flow_through_the_reference_alone(kernel: Kernel) -> None:
+    x, y = torch.ones(3, requires_grad=True), torch.zeros(3)
+    with use_backend("auto") as ran:
+        kernel(x=x, y=y, by=2.0)
+        assert ran == {"add": "reference"}
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0] * 3
+    with use_backend("cpu") as ran, pytest.raises(BackendError, match="kernel add: backend cpu computes no gradients"):
+        kernel(x=x, y=torch.zeros(3), by=2.0)
+    with use_backend("cpu") as ran, torch.no_grad():
+        kernel(x=x, y=torch.zeros(3), by=2.0)
+        assert ran == {"add": "cpu"}
+
+
 def test_contexts_nest(kernel: Kernel) -> None:
     with use_backend("reference") as outer:
         with use_backend("cpu") as inner:

@@ -15,16 +15,22 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from harness.methods.merger.average import average
-from harness.methods.merger.fisher import FisherParams, fisher, fisher_weighted_mean
+from harness.methods.merger.fisher import FisherParams, fisher
 from harness.methods.merger.task_arithmetic import task_arithmetic
 from harness.parts.data import DATASETS
 from harness.parts.fisher_information import diagonal_fisher
 from harness.protocols.context import Method
 from harness.protocols.merger import Examples, MergeContext, StateDict
 from harness.tasks.merge_rotations import MergeRotationsParams, merge_rotations
+from kernels.fisher_mean import fisher_mean
 from tests.trial import bound, final, make_context
 
 C, D = 3, 4
+
+
+def fisher_weighted_mean(thetas: Tensor, fishers: Tensor, eps: float) -> Tensor:
+    mean: Tensor = fisher_mean(thetas=list(thetas), fishers=list(fishers), eps=eps)
+    return mean
 
 
 def random(*shape: int, seed: int) -> Tensor:

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from harness.methods.optimizer.distributed_adam import DistributedAdam
 from harness.methods.optimizer.onebit_adam import OnebitAdam, OnebitAdamParams
-from harness.parts.compressors import onebit_decompress
 from harness.protocols.distributed import DistributedProblem
+from kernels.onebit_mean import onebit_mean
 from tests.methods.rounds import play, quadratics
 
 
@@ -84,8 +84,8 @@ def test_what_a_worker_says_sums_to_what_it_means() -> None:
     _, sent = play(OnebitAdam, problem, gradients, 401, freeze_step=1, betas=(0.0, 0.999), eps=1e-2)
     for worker, wanted in enumerate(meant):
         payloads = [messages[worker].payload for messages in sent[1:]]
-        said = sum(onebit_decompress(each["signs"], each["scale"], 6) for each in payloads)
-        assert (said / 400 - wanted).abs().max() < 0.1
+        signs, scales = (torch.stack([each[name] for each in payloads]) for name in ("signs", "scale"))
+        assert (onebit_mean(scales=scales, signs=signs, size=6) - wanted).abs().max() < 0.1
 
 
 def test_a_tiny_second_moment_blows_up_with_the_usual_eps() -> None:

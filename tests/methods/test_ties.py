@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.methods.merger import ties as module
 from harness.methods.merger.average import AverageParams, average
 from harness.methods.merger.ties import TiesParams, ties
 from harness.protocols.context import Budget, TrialContext
 from harness.protocols.merger import MergeContext
+from kernels.core.kernel import use_backend
 
 SHAPES = {"z.weight": (7, 11), "a.bias": (13,), "m.scale": (), "k.weight": (3, 2, 5)}
 
@@ -64,13 +64,14 @@ def test_same_as_an_independent_implementation(count, density, merge_func):
     np.testing.assert_allclose(flat(merged), expected, rtol=0, atol=1e-14)
 
 
-def test_blocks_do_not_show(monkeypatch):
+@pytest.mark.parametrize("merge_func", ["mean", "sum", "max"])
+def test_compiled_and_reference_agree_to_the_bit(merge_func):
     base, experts = instance(4)
-    whole = ties(TiesParams(), base, experts, context())
-    monkeypatch.setattr(module, "BLOCK", 3)
-    blocks = ties(TiesParams(), base, experts, context())
-    assert np.array_equal(flat(whole.state), flat(blocks.state))
-    assert whole.diagnostics == blocks.diagnostics
+    with use_backend("reference"):
+        plain = ties(TiesParams(merge_func=merge_func), base, experts, context())
+    compiled = ties(TiesParams(merge_func=merge_func), base, experts, context())
+    assert np.array_equal(flat(plain.state), flat(compiled.state))
+    assert plain.diagnostics == compiled.diagnostics
 
 
 def test_tensor_scope_treats_each_tensor_as_a_model_of_its_own():

@@ -7,12 +7,7 @@ import pytest
 import torch
 
 from harness.methods.sampler.euler import euler
-from harness.methods.sampler.trajectory_filter import (
-    TrajectoryFilterParams,
-    linear_step,
-    trajectory_filter,
-    window_start,
-)
+from harness.methods.sampler.trajectory_filter import TrajectoryFilterParams, trajectory_filter, window_start
 from harness.methods.sampler.unfiltered import unfiltered
 from harness.parts.time_grids import karras_grid
 from tests.methods.continuous import ring, solve, starts
@@ -59,28 +54,6 @@ def test_window_has_two_predictions_at_least_and_all_at_most():
     assert window_start(levels, 0.1, None) == 2
     assert window_start(levels, math.log(4), None) == 1
     assert window_start(levels, 20.0, None) == window_start(levels, 0.1, 10) == 0
-
-
-def test_linear_step_is_the_step_and_welfords_update():
-    generator = torch.Generator().manual_seed(0)
-    x, *ds = torch.randn(6, 4, 3, generator=generator, dtype=torch.float64)
-    mean, m2 = torch.zeros_like(x), torch.zeros_like(x)
-    for count, d in enumerate(ds, start=1):
-        kept = x.clone(), mean.clone(), m2.clone()
-        moved, new_mean, new_m2 = linear_step(x, 100 + d, 0.3, 0.7, mean, m2, count)
-        assert all(torch.equal(a, b) for a, b in zip((x, mean, m2), kept, strict=True))
-        torch.testing.assert_close(moved, 0.3 * x + 0.7 * (100 + d))
-        x, mean, m2 = moved, new_mean, new_m2
-    stacked = torch.stack(ds).numpy()
-    np.testing.assert_allclose(mean, 100 + stacked.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(m2, 5 * stacked.var(axis=0), rtol=1e-9)
-
-
-def test_count_0_leaves_the_moments():
-    x, d, mean, m2 = torch.ones(4, 2, 3).unbind()
-    _, new_mean, new_m2 = linear_step(x, 5 * d, 1.0, 0.0, mean, m2, 0)
-    assert torch.equal(new_mean, mean)
-    assert torch.equal(new_m2, m2)
 
 
 def test_without_noise_the_path_is_that_of_euler():

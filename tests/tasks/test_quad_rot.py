@@ -113,7 +113,9 @@ def test_steps_to_the_target_are_those_measured_before(ours: Any, theirs: Any, k
     assert known - 10 < alone <= known
     reached = to_target(run_task(quad_rot, {"optimizer": ours}, budget={"steps": 4000}))
     assert reached is not None
-    assert alone <= reached <= alone * 1.01 + 1
+    # Adam at this rate hovers around the target: a start moved by 1e-12 already shifts the count by one per cent, so
+    # rounding in another order may shift it by a few.
+    assert alone * 0.97 <= reached <= alone * 1.03 + 1
 
 
 def test_only_methods_that_scale_coordinates_notice_the_rotation() -> None:

@@ -17,23 +17,16 @@ other experts nor the order of the tensors moves it, and the entries kept at a h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from harness.parts.task_vectors import (
-    carried_over,
-    check_same_tensors,
-    combine,
-    elect,
-    task_vector,
-    weight_names,
-)
+from harness.parts.task_vectors import carried_over, check_same_tensors, merge_by_sign, task_vector, weight_names
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.merger import MergeContext, MergeResult, StateDict
+from kernels.dare import dare_merge
 
 
 class DareParams(Params):
@@ -58,43 +51,66 @@ def dare(params: DareParams, base: StateDict | None, experts: Sequence[StateDict
         raise ValueError("dare needs the base that the experts were fine-tuned from")
     check_same_tensors(experts, base)
     names = [name for name in weight_names(base, ctx.statistics) if base[name].numel()]
-    dropped = {
-        name: [drop(params, task_vector(e[name], base[name]), k, name, ctx.trial) for k, e in enumerate(experts)]
-        for name in names
-    }
     state = carried_over(experts, ctx.statistics)
     state |= {name: base[name].clone() for name in weight_names(base, ctx.statistics) if not base[name].numel()}
-    state |= (by_sign if params.merge == "ties" else by_sum)(dropped, base, params.lambda_)
+    merged, kept = (by_sign if params.merge == "ties" else by_sum)(params, base, experts, names, ctx.trial)
     size = max(1, len(experts) * sum(base[name].numel() for name in names))
-    return MergeResult(state, {"kept": sum(int(torch.count_nonzero(t)) for v in dropped.values() for t in v) / size})
+    return MergeResult(state | merged, {"kept": kept / size})
 
 
 def drop(params: DareParams, delta: Tensor, expert: int, name: str, trial: TrialContext) -> Tensor:
     """Set entries of one flat task vector to zero at random and rescale the others."""
-    uniform = torch.rand(delta.shape, generator=trial.rng("dare", expert, name), dtype=torch.float64).to(delta.device)
-    kept = delta.masked_fill(uniform < params.drop_rate, 0.0)
-    if params.rescale == "paper":
-        kept /= 1 - params.drop_rate
-    elif params.rescale == "l1" and (norm := float(kept.abs().sum(dtype=torch.float64))) > 0:
-        kept *= float(delta.abs().sum(dtype=torch.float64)) / norm
-    return kept
+    factor = 1 / (1 - params.drop_rate) if params.rescale == "paper" else 1.0
+    keys = [key(trial, expert, name)]
+    kept: Tensor = dare_merge(
+        base=torch.zeros_like(delta), experts=[delta], keys=keys, drop_rate=params.drop_rate, factors=[factor]
+    )[0]
+    return kept.mul_(l1_factor(delta, kept)) if params.rescale == "l1" else kept
 
 
-def by_sum(dropped: dict[str, list[Tensor]], base: StateDict, scale: float) -> dict[str, Tensor]:
-    """theta_0 + scale * sum_k t_k."""
-    merged = {}
-    for name, deltas in dropped.items():
-        tau = combine(deltas, normalize=False).reshape(base[name].shape)
-        merged[name] = tau.mul_(scale).add_(base[name]).to(base[name].dtype)
-    return merged
+def key(trial: TrialContext, expert: int, name: str) -> int:
+    """Of the mask of one expert and tensor, whichever others there are."""
+    return int(torch.randint(2**63 - 1, (1,), generator=trial.rng("dare", expert, name)))
 
 
-def by_sign(dropped: dict[str, list[Tensor]], base: StateDict, scale: float) -> dict[str, Tensor]:
-    """theta_0 + scale * mean of the values with the elected sign; exact draws take the sign of most entries."""
-    elected = {name: elect(partial(_entries, deltas), base[name]) for name, deltas in dropped.items()}
-    majority = sum(result.votes for result in elected.values())
-    return {name: result.apply(base[name], scale, majority) for name, result in elected.items()}
+def l1_factor(delta: Tensor, kept: Tensor) -> float:
+    """What gives a task vector back the L1 norm that dropping took; 1 where nothing is left."""
+    norm = float(kept.abs().sum(dtype=torch.float64))
+    return float(delta.abs().sum(dtype=torch.float64)) / norm if norm > 0 else 1.0
 
 
-def _entries(deltas: Sequence[Tensor], block: slice) -> list[Tensor]:
-    return [delta[block] for delta in deltas]
+def by_sum(
+    params: DareParams, base: StateDict, experts: Sequence[StateDict], names: Sequence[str], trial: TrialContext
+) -> tuple[dict[str, Tensor], int]:
+    """theta_0 + lambda * sum_k t_k, and how many values are left."""
+    merged, left = {}, 0
+    plain = params.model_copy(update={"rescale": "none"})
+    for name in names:
+        factors = [1 / (1 - params.drop_rate) if params.rescale == "paper" else 1.0] * len(experts)
+        if params.rescale == "l1":
+            deltas = [task_vector(expert[name], base[name]) for expert in experts]
+            factors = [l1_factor(delta, drop(plain, delta, k, name, trial)) for k, delta in enumerate(deltas)]
+        merged[name], kept = dare_merge(
+            base=base[name],
+            experts=[expert[name] for expert in experts],
+            keys=[key(trial, k, name) for k in range(len(experts))],
+            drop_rate=params.drop_rate,
+            factors=factors,
+            scale=params.lambda_,
+        )
+        left += int(kept)
+    return merged, left
+
+
+def by_sign(
+    params: DareParams, base: StateDict, experts: Sequence[StateDict], names: Sequence[str], trial: TrialContext
+) -> tuple[dict[str, Tensor], int]:
+    """theta_0 + lambda * mean of the values with the elected sign; exact draws take the sign of most entries."""
+    dropped = [
+        {name: drop(params, task_vector(e[name], base[name]), k, name, trial) for name in names}
+        for k, e in enumerate(experts)
+    ]
+    nothing = {name: torch.zeros_like(dropped[0][name]) for name in names}
+    taus, tally = merge_by_sign(nothing, dropped, names, torch.zeros(len(experts)), params.lambda_)
+    merged = {name: tau.add_(base[name].reshape(-1)).to(base[name].dtype) for name, tau in taus.items()}
+    return {name: flat.reshape(base[name].shape) for name, flat in merged.items()}, tally[1]

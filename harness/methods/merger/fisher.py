@@ -17,7 +17,6 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from harness.parts.fisher_information import BATCH, diagonal_fisher
@@ -25,6 +24,7 @@ from harness.parts.task_vectors import carried_over, check_same_tensors, weight_
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.merger import Examples, MergeContext, MergeResult, StateDict
+from kernels.fisher_mean import fisher_mean
 
 
 class FisherParams(Params):
@@ -62,26 +62,9 @@ def fisher(
 
     state = carried_over(experts, ctx.statistics, ctx.weights)
     for name in names:
-        thetas = torch.stack([expert[name].double().flatten() for expert in experts])
-        rows = torch.stack([scale * one[name].flatten() for scale, one in zip(scales, fishers, strict=True)])
-        merged = fisher_weighted_mean(thetas, rows, params.eps)
-        state[name] = merged.reshape(like[name].shape).to(like[name].dtype)
+        thetas, own = [expert[name] for expert in experts], [one[name] for one in fishers]
+        state[name] = fisher_mean(thetas=thetas, fishers=own, eps=params.eps, scales=scales).to(like[name].dtype)
     return MergeResult(state, {"largest_norm": max(norms), "smallest_norm": min(norms)})
-
-
-def fisher_weighted_mean(thetas: Tensor, fishers: Tensor, eps: float) -> Tensor:
-    """sum_k (F_k + eps) theta_k / sum_k (F_k + eps), entry by entry.
-
-    Args:
-        thetas: (K, N) weights of the experts.
-        fishers: (K, N) of the same dtype, not negative.
-        eps: positive.
-
-    Returns:
-        (N,) of the same dtype.
-    """
-    shares = fishers + eps
-    return (shares * thetas).sum(0) / shares.sum(0)
 
 
 def _fisher_of(

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.parts.task_vectors import carried_over, check_same_tensors, combine, weight_names
+from harness.parts.task_vectors import carried_over, check_same_tensors, weight_names
 from harness.protocols.component import Params, component, param
 from harness.protocols.merger import MergeContext, MergeResult, StateDict
+from kernels.weighted_sum import weighted_sum
 
 
 class TaskArithmeticParams(Params):
@@ -38,6 +39,6 @@ def task_arithmetic(
     state = carried_over(experts, ctx.statistics)
     signs = [-float(len(experts)), *[1.0] * len(experts)]
     for name in weight_names(base, ctx.statistics):
-        tau = combine([base[name], *(expert[name] for expert in experts)], signs, normalize=False)
-        state[name] = tau.mul_(params.lambda_).add_(base[name]).to(base[name].dtype)
+        tensors = [base[name], *(expert[name] for expert in experts)]
+        state[name] = weighted_sum(tensors=tensors, weights=signs, scale=params.lambda_, base=base[name])
     return MergeResult(state)

@@ -13,24 +13,15 @@ each tensor by itself, max(1, int(density n)) entries kept (and ties, of which m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor
 
-from harness.parts.task_vectors import (
-    BLOCK,
-    Elected,
-    carried_over,
-    check_same_tensors,
-    elect,
-    task_vector,
-    weight_names,
-)
+from harness.parts.task_vectors import carried_over, check_same_tensors, merge_by_sign, weight_names
 from harness.protocols.component import Params, component, param
 from harness.protocols.merger import MergeContext, MergeResult, StateDict
+from kernels.magnitude_threshold import magnitude_threshold
 
 
 class TiesParams(Params):
@@ -53,51 +44,37 @@ class TiesParams(Params):
 def ties(params: TiesParams, base: StateDict | None, experts: Sequence[StateDict], ctx: MergeContext) -> MergeResult:
     """Merge what survives trimming and agrees with the elected sign; experts count equally, as in the paper.
 
-    Memory beyond inputs and result: one vector of all weights while a threshold is sought, then one block.
+    Memory beyond inputs and result: counts of magnitudes while thresholds are sought, then one block.
     """
     if base is None:
         raise ValueError("ties needs the base that the experts were fine-tuned from")
     check_same_tensors(experts, base)
     state, kept, conflicts = carried_over(experts, ctx.statistics), 0, 0
     names = [name for name in weight_names(base, ctx.statistics) if base[name].numel()]
-    for group in [names] if params.scope == "global" else [[name] for name in names]:
-        thresholds = [trim_threshold(params, base, expert, group, k) for k, expert in enumerate(experts)]
-        merged = {name: vote(params, base[name], [expert[name] for expert in experts], thresholds) for name in group}
-        majority = 1 if params.zero_sign == "positive" else sum(m.votes for m in merged.values())
-        for name in group:
-            state[name] = merged[name].apply(base[name], params.lambda_, majority)
-        kept += sum(m.kept for m in merged.values())
-        conflicts += sum(m.conflicts for m in merged.values())
+    for group in ([names] if names else []) if params.scope == "global" else [[name] for name in names]:
+        thresholds = trim_thresholds(params, base, experts, group)
+        merged, tally = merge_by_sign(
+            base, experts, group, thresholds, params.lambda_, params.merge_func, params.zero_sign
+        )
+        state |= merged
+        kept, conflicts = kept + tally[1], conflicts + tally[2]
     state |= {name: base[name].clone() for name in weight_names(base, ctx.statistics) if name not in state}
     size = max(1, sum(base[name].numel() for name in names))
     return MergeResult(state, {"kept": kept / size / len(experts), "conflicts": conflicts / size})
 
 
-def trim_threshold(params: TiesParams, base: StateDict, expert: StateDict, names: Sequence[str], k: int) -> float:
-    """Smallest magnitude that the task vector of expert `k` over `names` keeps."""
+def trim_thresholds(
+    params: TiesParams, base: StateDict, experts: Sequence[StateDict], names: Sequence[str]
+) -> torch.Tensor:
+    """(K,) smallest magnitudes that the task vectors over `names` keep."""
     if params.density >= 1:
-        return 0.0
-    dtype = reduce(torch.promote_types, (base[name].dtype for name in names), torch.float32)
-    sizes = [base[name].numel() for name in names]
-    magnitudes = torch.empty(sum(sizes), dtype=dtype)
-    for part, name in zip(torch.split(magnitudes, sizes), names, strict=True):
-        part.copy_(task_vector(expert[name], base[name]).abs_())
-    if not bool(torch.isfinite(magnitudes.max())):
-        raise ValueError(f"expert {k} differs from the base by a value that is not finite: it cannot be trimmed")
-    n = magnitudes.numel()
+        return torch.zeros(len(experts))
+    n = sum(base[name].numel() for name in names)
     keep = int(n * params.density) + 1 if params.scope == "global" else max(1, int(n * params.density))
-    values = magnitudes.numpy()
-    values.partition(n - keep)  # selection in place: no copy, and far faster than a sort or torch.kthvalue
-    return float(values[n - keep])
-
-
-def vote(params: TiesParams, base: Tensor, experts: Sequence[Tensor], thresholds: Sequence[float]) -> Elected:
-    """Trim one tensor's task vectors at the thresholds, elect the signs and merge, block by block."""
-    flat, experts = base.reshape(-1), [expert.reshape(-1) for expert in experts]
-
-    def trimmed(block: slice) -> Iterator[Tensor]:
-        for expert, threshold in zip(experts, thresholds, strict=True):
-            delta = task_vector(expert[block], flat[block])
-            yield delta.masked_fill_(delta.abs() < threshold, 0.0)
-
-    return elect(trimmed, base, params.merge_func, BLOCK)
+    own, others = [base[name] for name in names], [[expert[name] for name in names] for expert in experts]
+    thresholds, not_finite = magnitude_threshold(base=own, experts=others, rank=n - keep + 1)
+    for k, count in enumerate(not_finite.tolist()):
+        if count:
+            raise ValueError(f"expert {k} differs from the base by a value that is not finite: it cannot be trimmed")
+    found: torch.Tensor = thresholds
+    return found

@@ -5,25 +5,23 @@ m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2;  u = m / 
 u <- u - w (w . u) / |w|^2 where w looks scale-invariant, so that no step goes along w;
 w <- (1 - lr * weight_decay * r) * w - lr / (1 - beta1^t) * u, with r = wd_ratio where u was projected, else 1.
 
-What looks scale-invariant says `harness/parts/projection.py`; the projection uses w before its decay.  `nesterov` puts
+What looks scale-invariant says `kernels/adamp.py`; the projection uses w before its decay.  `nesterov` puts
 beta1 * m + (1 - beta1) * g for m into u.  All this is the authors' code; whether the paper's algorithm has its bias
 correction and its decay too could not be checked.  With `delta` 0 this is AdamW.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from harness.parts.flat_groups import Flat, FlatOptimizer
 from harness.parts.param_groups import with_rates
-from harness.parts.projection import tangential
-from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
+from kernels.adamp import adamp_step
 
 
 class AdamPParams(Params):
@@ -51,23 +49,16 @@ def adamp(params: AdamPParams, groups: list[ParamGroup], ctx: TrialContext) -> t
     return AdamP(with_rates(groups, params.lr, params.weight_decay), settings)
 
 
-class AdamP(TensorWise):
-    """The update above, tensor by tensor; each group brings its lr and weight_decay, `settings` the rest."""
+class AdamP(FlatOptimizer):
+    """The update above; each group brings its lr and weight_decay, `settings` the rest."""
 
     def __init__(self, groups: list[ParamGroup], settings: dict[str, Any]) -> None:
         super().__init__(groups, settings)
 
-    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[w]
-        if "m" not in state:
-            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
-        state["t"] += 1
-        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+    def entries(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("m", "v")
 
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        root = v.sqrt().div_(math.sqrt(1 - beta2**t)).add_(group["eps"])
-        u = (m.lerp(g, 1 - beta1) if group["nesterov"] else m) / root
-        projected = tangential(u, w, g, group["delta"], group["eps"])
-        decay = group["weight_decay"] * (1.0 if projected is None else group["wd_ratio"])
-        w.mul_(1 - lr * decay).sub_(u if projected is None else projected, alpha=lr / (1 - beta1**t))
+    def update(self, flat: Flat, group: dict[str, Any]) -> None:
+        names = ("lr", "betas", "eps", "weight_decay", "delta", "wd_ratio", "nesterov")
+        settings = {name: group[name] for name in names}
+        adamp_step(w=flat.w, g=flat.g, **flat.state, segments=flat.segments, t=flat.t, **settings)

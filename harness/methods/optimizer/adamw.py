@@ -6,17 +6,16 @@ w <- w - lr * m_hat / (sqrt(v_hat) + eps), with m_hat = m / (1 - beta1^t) and v_
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from harness.parts.flat_groups import Flat, FlatOptimizer
 from harness.parts.param_groups import with_rates
-from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
+from kernels.adam import adam_step
 
 
 class AdamWParams(Params):
@@ -32,21 +31,17 @@ def adamw(params: AdamWParams, groups: list[ParamGroup], ctx: TrialContext) -> t
     return AdamW(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps)
 
 
-class AdamW(TensorWise):
-    """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
+class AdamW(FlatOptimizer):
+    """The update above, in place; each group brings its lr and weight_decay."""
 
     def __init__(self, groups: list[ParamGroup], betas: tuple[float, float], eps: float) -> None:
         super().__init__(groups, {"betas": betas, "eps": eps})
 
-    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[w]
-        if "m" not in state:
-            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
-        state["t"] += 1
-        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+    def entries(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("m", "v")
 
-        w.mul_(1 - lr * group["weight_decay"])
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        root = v.sqrt().div_(math.sqrt(1 - beta2**t)).add_(group["eps"])
-        w.addcdiv_(m, root, value=-lr / (1 - beta1**t))
+    def update(self, flat: Flat, group: dict[str, Any]) -> None:
+        adam_step(
+            w=flat.w, g=flat.g, **flat.state, lr=group["lr"], betas=group["betas"], eps=group["eps"],
+            l2=0.0, decay=1 - group["lr"] * group["weight_decay"], t=flat.t,
+        )  # fmt: skip

@@ -14,17 +14,16 @@ the gradient but the tensor that the next one was written to, so g_previous = g 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from harness.parts.flat_groups import Flat, FlatOptimizer
 from harness.parts.param_groups import with_rates
-from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
+from kernels.diffgrad import diffgrad_step
 
 
 class DiffGradParams(Params):
@@ -62,8 +61,8 @@ def diffgrad_paper_bug(params: DiffGradParams, groups: list[ParamGroup], ctx: Tr
     return DiffGrad(with_rates(groups, params.lr, params.weight_decay), params.betas, params.eps, remembers=False)
 
 
-class DiffGrad(TensorWise):
-    """The update above, tensor by tensor; each group brings its lr and weight_decay.
+class DiffGrad(FlatOptimizer):
+    """The update above; each group brings its lr and weight_decay.
 
     Without `remembers` the previous gradient is taken to be the present one from the second step on.
     """
@@ -71,28 +70,11 @@ class DiffGrad(TensorWise):
     def __init__(self, groups: list[ParamGroup], betas: tuple[float, float], eps: float, remembers: bool) -> None:
         super().__init__(groups, {"betas": betas, "eps": eps, "remembers": remembers})
 
-    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[w]
-        if "m" not in state:
-            state.update(t=0, m=torch.zeros_like(w), v=torch.zeros_like(w))
-        state["t"] += 1
-        t, m, v, lr, (beta1, beta2) = state["t"], state["m"], state["v"], group["lr"], group["betas"]
+    def entries(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("m", "v", "previous") if group["remembers"] else ("m", "v")
 
-        if group["weight_decay"]:
-            g = g.add(w, alpha=group["weight_decay"])
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        root = v.sqrt().add_(group["eps"])
-        friction = self._change(g, state, group["remembers"]).abs_().sigmoid_()
-        w.addcdiv_(friction.mul_(m), root, value=-lr * math.sqrt(1 - beta2**t) / (1 - beta1**t))
-
-    @staticmethod
-    def _change(g: Tensor, state: dict[str, Any], remembers: bool) -> Tensor:
-        """The gradient minus the previous one, which is then replaced by a copy of it."""
-        if not remembers:
-            return g.clone() if state["t"] == 1 else torch.zeros_like(g)
-        if "previous" not in state:
-            state["previous"] = torch.zeros_like(g)
-        change: Tensor = g - state["previous"]
-        state["previous"].copy_(g)
-        return change
+    def update(self, flat: Flat, group: dict[str, Any]) -> None:
+        diffgrad_step(
+            w=flat.w, g=flat.g, **flat.state, lr=group["lr"], betas=group["betas"], eps=group["eps"],
+            l2=group["weight_decay"], t=flat.t,
+        )  # fmt: skip

@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from harness.parts.flat_groups import Flat, FlatOptimizer
 from harness.parts.param_groups import with_rates
-from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
+from kernels.lion import lion_step
 
 
 class LionParams(Params):
@@ -35,18 +35,17 @@ def lion(params: LionParams, groups: list[ParamGroup], ctx: TrialContext) -> tor
     return Lion(with_rates(groups, params.lr, params.weight_decay), params.betas)
 
 
-class Lion(TensorWise):
-    """The update above, tensor by tensor and in place; each group brings its lr and weight_decay."""
+class Lion(FlatOptimizer):
+    """The update above, in place; each group brings its lr and weight_decay."""
+
+    counts = False
 
     def __init__(self, groups: list[ParamGroup], betas: tuple[float, float]) -> None:
         super().__init__(groups, {"betas": betas})
 
-    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[w]
-        if "m" not in state:
-            state["m"] = torch.zeros_like(w)
-        m, lr, (beta1, beta2) = state["m"], group["lr"], group["betas"]
+    def entries(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("m",)
 
-        direction = m.lerp(g, 1 - beta1).sign_()
-        w.mul_(1 - lr * group["weight_decay"]).sub_(direction, alpha=lr)
-        m.lerp_(g, 1 - beta2)
+    def update(self, flat: Flat, group: dict[str, Any]) -> None:
+        lr = group["lr"]
+        lion_step(w=flat.w, g=flat.g, **flat.state, lr=lr, betas=group["betas"], decay=1 - lr * group["weight_decay"])

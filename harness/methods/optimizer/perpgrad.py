@@ -12,14 +12,17 @@ the weights becomes zero.  Momentum of the base, and its weight decay, still act
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from harness.parts.projection import orthogonal_gradient
+from harness.parts.flat_groups import consecutive, refuse_sparse
 from harness.protocols.component import ComponentRef, Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
+from kernels.perpgrad import perpendicular_gradients
 
 
 class PerpGradParams(Params):
@@ -84,7 +87,21 @@ class PerpGrad(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _project(self) -> None:
+        buckets: dict[Any, tuple[list[Tensor], list[Tensor]]] = {}
         for group in self.param_groups:
             for w in group["params"]:
                 if w.grad is not None:
-                    w.grad.copy_(orthogonal_gradient(w.grad, w, self._rescale))
+                    weights, grads = buckets.setdefault((w.dtype, w.device), ([], []))
+                    weights.append(w)
+                    grads.append(w.grad)
+        for weights, grads in buckets.values():
+            refuse_sparse(grads)
+            flat = consecutive(weights)
+            if flat is None:
+                flat = torch.cat([w.detach().reshape(-1) for w in weights])
+            gathered = torch.cat([g.reshape(-1) for g in grads])
+            ends = list(accumulate(w.numel() for w in weights))
+            offsets = torch.tensor([0, *ends], device=flat.device)
+            perpendicular_gradients(w=flat, g=gathered, offsets=offsets, stretched=self._rescale)
+            parts = gathered.tensor_split(ends[:-1])
+            torch._foreach_copy_(grads, [part.view(g.shape) for part, g in zip(parts, grads, strict=True)])

@@ -5,7 +5,7 @@ b <- momentum * b + (1 - dampening) * g, from b = 0;  d = g + momentum * b with 
 d <- d - w (w . d) / |w|^2 where w looks scale-invariant, so that no step goes along w;
 w <- (1 - lr * weight_decay * r / (1 - momentum)) * w - lr * d, with r = wd_ratio where d was projected, else 1.
 
-What looks scale-invariant says `harness/parts/projection.py`; the projection uses w before its decay.  Decay beside the
+What looks scale-invariant says `kernels/adamp.py`; the projection uses w before its decay.  Decay beside the
 gradient, dampening and Nesterov's form are those of the authors' code.  Without Nesterov's momentum that code projects
 d in place and thereby b as well, where the formulas above go on from b as it was: `project_momentum` does as the code.
 Which of the two gave the paper's results could not be checked; with Nesterov's momentum, their advice, they agree.
@@ -17,14 +17,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from harness.parts.flat_groups import Flat, FlatOptimizer
 from harness.parts.param_groups import with_rates
-from harness.parts.projection import tangential
-from harness.parts.tensor_wise import TensorWise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.optimizer import ParamGroup
+from kernels.sgdp import sgdp_step
 
 
 class SGDPParams(Params):
@@ -57,21 +56,23 @@ def sgdp(params: SGDPParams, groups: list[ParamGroup], ctx: TrialContext) -> tor
     return SGDP(with_rates(groups, params.lr, params.weight_decay), params.model_dump(exclude={"lr", "weight_decay"}))
 
 
-class SGDP(TensorWise):
-    """The update above, tensor by tensor; each group brings its lr and weight_decay, `settings` the rest."""
+#: What the step reads of a group.
+SETTINGS = (
+    "lr", "momentum", "dampening", "eps", "weight_decay", "delta", "wd_ratio", "nesterov", "project_momentum",
+)  # fmt: skip
+
+
+class SGDP(FlatOptimizer):
+    """The update above; each group brings its lr and weight_decay, `settings` the rest."""
+
+    counts = False
 
     def __init__(self, groups: list[ParamGroup], settings: dict[str, Any]) -> None:
         super().__init__(groups, settings)
 
-    def update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
-        state, lr, momentum, nesterov = self.state[w], group["lr"], group["momentum"], group["nesterov"]
-        if "direction" not in state:
-            state["direction"] = torch.zeros_like(w)
+    def entries(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("direction",)
 
-        b = state["direction"].mul_(momentum).add_(g, alpha=1 - group["dampening"])
-        d = g.add(b, alpha=momentum) if nesterov else b
-        projected = tangential(d, w, g, group["delta"], group["eps"])
-        decay = group["weight_decay"] * (1.0 if projected is None else group["wd_ratio"])
-        w.mul_(1 - lr * decay / (1 - momentum)).sub_(d if projected is None else projected, alpha=lr)
-        if projected is not None and group["project_momentum"] and not nesterov:
-            b.copy_(projected)
+    def update(self, flat: Flat, group: dict[str, Any]) -> None:
+        settings = {name: group[name] for name in SETTINGS}
+        sgdp_step(w=flat.w, g=flat.g, **flat.state, segments=flat.segments, **settings)

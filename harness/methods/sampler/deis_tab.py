@@ -20,10 +20,10 @@ from collections import deque
 import numpy as np
 from torch import Tensor
 
-from harness.parts.adams_bashforth import combine
 from harness.protocols.component import LessThan, Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 #: Points of the quadrature on one step.
 NODES = 64
@@ -54,8 +54,8 @@ def deis_tab(params: DeisTabParams, denoiser: Denoiser, x: Tensor, sigmas: Tenso
     """Adams-Bashforth on the noise estimates with polynomials in time, one evaluation a step."""
     slopes: deque[Tensor] = deque(maxlen=params.degree + 1)  # newest first
     for sigma, weights in zip(sigmas[:-1].tolist(), coefficients(params, sigmas), strict=True):
-        slopes.appendleft((x - denoiser(x, sigma)) / sigma)
-        x = x + combine(weights, slopes)
+        slopes.appendleft(linear_step(x, [denoiser(x, sigma)], [-1 / sigma], c_x=1 / sigma))
+        x = linear_step(x, slopes, weights)
     return x
 
 

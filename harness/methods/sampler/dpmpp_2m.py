@@ -22,6 +22,7 @@ from harness.parts.churn import row_noise
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 
 class Dpmpp2mParams(Params):
@@ -43,12 +44,12 @@ def dpmpp_2m(params: Dpmpp2mParams, denoiser: Denoiser, x: Tensor, sigmas: Tenso
             return denoised
         h = math.log(sigma / sigma_next)
         kept, gain = math.exp(-power * h), -math.expm1(-power * h)
-        x_next = kept * x + gain * denoised
+        terms, weights = [denoised], [gain]
         if before is not None and not (params.lower_order_final and step == steps - 1):
             last, h_last = before
             weight = gain / 2 if params.solver_type == "midpoint" else 1 - gain / (power * h)
-            x_next = x_next + weight * h / h_last * (denoised - last)
-        if params.sde:
-            x_next = x_next + sigma_next * math.sqrt(gain) * row_noise(x, ctx.rng("noise", step))
-        x, before = x_next, (denoised, h)
+            terms, weights = [denoised, last], [gain + weight * h / h_last, -weight * h / h_last]
+        z = row_noise(x, ctx.rng("noise", step)) if params.sde else None
+        x = linear_step(x, terms, weights, c_x=kept, z=z, c_noise=sigma_next * math.sqrt(gain))
+        before = denoised, h
     return x

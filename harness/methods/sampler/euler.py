@@ -16,6 +16,7 @@ from harness.parts.churn import add_churn
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 
 class EulerParams(Params):
@@ -33,6 +34,6 @@ def euler(params: EulerParams, denoiser: Denoiser, x: Tensor, sigmas: Tensor, ct
     steps = len(sigmas) - 1
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
         x_hat, sigma_hat = add_churn(x, sigma, step, steps, params, ctx)
-        d = (x_hat - denoiser(x_hat, sigma_hat)) / sigma_hat
-        x = x_hat + (sigma_next - sigma_hat) * d
+        d = linear_step(x_hat, [denoiser(x_hat, sigma_hat)], [-1 / sigma_hat], c_x=1 / sigma_hat)
+        x = linear_step(x_hat, [d], [sigma_next - sigma_hat])
     return x

@@ -22,6 +22,7 @@ from harness.parts.adams_bashforth import adams_bashforth, combine
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 
 class GhvbParams(Params):
@@ -42,9 +43,10 @@ def ghvb(params: GhvbParams, denoiser: Denoiser, x: Tensor, sigmas: Tensor, ctx:
     """Multistep solver on velocities whose momentum its weights make up for, one evaluation a step."""
     velocities: deque[Tensor] = deque(maxlen=params.order)  # newest first
     for sigma, sigma_next in pairwise(sigmas.tolist()):
-        slope = (x - denoiser(x, sigma)) / sigma
+        slope = linear_step(x, [denoiser(x, sigma)], [-1 / sigma], c_x=1 / sigma)
         velocities.appendleft(
-            (1 - params.beta) * velocities[0] + params.beta * slope if velocities else slope,
+            linear_step(velocities[0], [slope], [params.beta], c_x=1 - params.beta) if velocities else slope
         )
-        x = x + (sigma_next - sigma) * combine(adams_bashforth(len(velocities), params.beta), velocities)
+        total = combine(adams_bashforth(len(velocities), params.beta), velocities)
+        x = linear_step(x, [total], [sigma_next - sigma])
     return x

@@ -16,10 +16,11 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from harness.parts.adams_bashforth import adams_bashforth, combine
+from harness.parts.adams_bashforth import adams_bashforth
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 
 class HbParams(Params):
@@ -33,8 +34,8 @@ def hb(params: HbParams, denoiser: Denoiser, x: Tensor, sigmas: Tensor, ctx: Tri
     slopes: deque[Tensor] = deque(maxlen=params.order)  # newest first
     velocity: Tensor | None = None
     for sigma, sigma_next in pairwise(sigmas.tolist()):
-        slopes.appendleft((x - denoiser(x, sigma)) / sigma)
-        g = combine(adams_bashforth(len(slopes)), slopes)
-        velocity = g if velocity is None else (1 - params.beta) * velocity + params.beta * g
-        x = x + (sigma_next - sigma) * velocity
+        slopes.appendleft(linear_step(x, [denoiser(x, sigma)], [-1 / sigma], c_x=1 / sigma))
+        shares = [params.beta * weight for weight in adams_bashforth(len(slopes))]
+        velocity = slopes[0] if velocity is None else linear_step(velocity, slopes, shares, c_x=1 - params.beta)
+        x = linear_step(x, [velocity], [sigma_next - sigma])
     return x

@@ -16,6 +16,7 @@ from harness.parts.churn import add_churn
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 
 class HeunParams(Params):
@@ -33,9 +34,10 @@ def heun(params: HeunParams, denoiser: Denoiser, x: Tensor, sigmas: Tensor, ctx:
     steps = len(sigmas) - 1
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
         x_hat, sigma_hat = add_churn(x, sigma, step, steps, params, ctx)
-        d = (x_hat - denoiser(x_hat, sigma_hat)) / sigma_hat
-        x = x_hat + (sigma_next - sigma_hat) * d
+        h = sigma_next - sigma_hat
+        d = linear_step(x_hat, [denoiser(x_hat, sigma_hat)], [-1 / sigma_hat], c_x=1 / sigma_hat)
+        x = linear_step(x_hat, [d], [h])
         if sigma_next > 0:
-            d_next = (x - denoiser(x, sigma_next)) / sigma_next
-            x = x_hat + (sigma_next - sigma_hat) * (d + d_next) / 2
+            end = h / (2 * sigma_next)
+            x = linear_step(x_hat, [d, x, denoiser(x, sigma_next)], [h / 2, end, -end])
     return x

@@ -29,6 +29,7 @@ from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.sampler import Denoiser
 from harness.protocols.selective import Selection
+from kernels.solver_step import linear_step
 
 
 class TrajectoryFilterParams(Params):
@@ -57,9 +58,9 @@ def trajectory_filter(
     for step, (sigma, sigma_next) in enumerate(pairwise(levels)):
         c_x, c_d, up = ancestral_coefficients(sigma, sigma_next, params.eta)
         d = denoiser(x, sigma)
-        x, mean, m2 = linear_step(x, d, c_x, c_d, mean, m2, max(0, step - first + 1))
-        if up > 0:
-            x = x + up * row_noise(x, ctx.rng("noise", step))
+        z = row_noise(x, ctx.rng("noise", step)) if up > 0 else None
+        count = max(0, step - first + 1)
+        x = linear_step(x, [d], [c_d], c_x=c_x, z=z, c_noise=up, mean=mean, m2=m2, count=count)
     scores = (m2 / (len(levels) - 1 - first)).mean(1)
     return Selection(x, scores, lowest(scores, params.keep))
 
@@ -68,26 +69,3 @@ def window_start(levels: list[float], window: float, last: int | None) -> int:
     """Position of the first prediction watched, among the decreasing noise levels of all predictions."""
     count = last if last is not None else sum(math.log(sigma / levels[-1]) <= window + 1e-9 for sigma in levels)
     return len(levels) - min(len(levels), max(2, count))
-
-
-def linear_step(
-    x: Tensor, d: Tensor, c_x: float, c_d: float, mean: Tensor, m2: Tensor, count: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A step linear in x and d, and the running moments of d, in one pass.
-
-    Args:
-        x: (B, d) state.
-        d: (B, d) denoised x.
-        c_x, c_d: coefficients of the step.
-        mean, m2: (B, d) mean of the d's counted so far, and sum of their squared distances to it.
-        count: how many d's are counted with this one; 0 leaves mean and m2 as they are.
-
-    Returns:
-        c_x x + c_d d, the new mean and the new m2, each (B, d) of the dtype of x.  Nothing given is changed.
-    """
-    moved = c_x * x + c_d * d
-    if count == 0:
-        return moved, mean, m2
-    gap = d - mean
-    new_mean = mean + gap / count
-    return moved, new_mean, m2 + gap * (d - new_mean)

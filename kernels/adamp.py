@@ -1,0 +1,395 @@
+"""AdamP over one flat buffer of many tensors: arXiv:2006.08217, algorithm 2, in the form of the authors' code.
+
+m <- m + (1 - beta1) (g - m);  v <- beta2 * v + (1 - beta2) g^2;  u = m' / (sqrt(v) / root + eps), where m' is m, or
+with Nesterov's momentum m + (1 - beta1) (g - m), and root = sqrt(1 - beta2^t);
+where a tensor w looks scale-invariant, u <- u - x (x . u) with x = w / (|w| + eps), and r = wd_ratio, else r = 1;
+w <- (1 - lr * weight_decay * r) * w - lr / (1 - beta1^t) * u.
+
+A matrix (rows, columns) looks scale-invariant by rows when |w . g| / (max(|w|, eps) max(|g|, eps)) is below
+delta / sqrt(columns) for every row, and then x is taken row by row; failing that the same is asked of the whole as one
+row.  Vectors never look so.
+
+All of w, g, m, v have shape (N,) and one dtype; w, m and v are written to and must not overlap anything.  `segments`
+has (start, rows, columns) of each tensor in its order; 0 rows stand for a vector of so many columns.  A vector moves 7
+numbers an element: reads w, g, m, v; writes w, m, v.  A matrix larger than the cache moves 10 (11 with Nesterov's
+momentum): what lies in the way of one pass is that no row may move before all have been asked.  With delta = 0 all is
+one pass.
+
+Squares and dots are sums in double precision, lanes or threads first and then in a fixed order, so they neither
+overflow where float32 would nor depend on the grid.  NaN and inf in w or g leave a tensor unprojected.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba import cuda
+from torch import Tensor
+
+from kernels.core.compile import array, njit, scalars
+from kernels.core.cuda import SHARED, both, cuda_kernel, sqrt
+from kernels.core.kernel import SIMULATED, Kernel
+from kernels.perpgrad import CHUNK, LANES, dot_cpu
+
+#: (start, rows, columns) of each tensor.
+Segments = tuple[tuple[int, int, int], ...]
+#: Longest row that one CUDA block takes of a vector.
+PIECE = 16 if SIMULATED else 4096
+#: Blocks of a CUDA form that walk over rows.
+BLOCKS = 2 if SIMULATED else 1024
+
+
+def tangential(step: Tensor, w: Tensor, g: Tensor, delta: float, eps: float) -> Tensor | None:
+    """The part of `step` orthogonal to each channel of w, or else to w as a whole; None where w moves as it is.
+
+    Channels are the slices along the first dimension.  They count as scale-invariant when |cos(w_r, g_r)| is below
+    delta / sqrt(entries of w_r) for all channels r; failing that the same is asked of the whole tensor.  Vectors and
+    scalars are never projected, and with `delta` = 0 nothing is.
+
+    Args:
+        step: what would be subtracted from w; its shape, like that of g, is w's.  It is left as it is.
+        g: the gradient of this step alone, without momentum, decay or preconditioner.
+        eps: added to the norm of a channel, and the least norm in a cosine.
+    """
+    if w.ndim < 2 or w.numel() == 0:
+        return None
+    for channels in (w.shape[0], 1):
+        w_, g_, step_ = (tensor.reshape(channels, -1) for tensor in (w, g, step))
+        norms = torch.linalg.vector_norm(w_, dim=1)
+        lengths = norms.clamp(min=eps) * torch.linalg.vector_norm(g_, dim=1).clamp(min=eps)
+        cosines = (w_ * g_).sum(dim=1).abs() / lengths
+        if bool(cosines.max() < delta / math.sqrt(w_.shape[1])):
+            unit = w_ / (norms + eps).unsqueeze(1)
+            along: Tensor = unit * (unit * step_).sum(dim=1, keepdim=True)
+            return step - along.reshape(w.shape)
+    return None
+
+
+def tensors(flat: Tensor, segments: Segments) -> list[Tensor]:
+    """The tensors in a flat buffer, matrices as such."""
+    parts = [(flat[start : start + max(rows, 1) * columns], rows) for start, rows, columns in segments]
+    return [part.view(rows, -1) if rows else part for part, rows in parts]
+
+
+def reference(
+    w: Tensor,
+    g: Tensor,
+    m: Tensor,
+    v: Tensor,
+    *,
+    segments: Segments,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    delta: float,
+    wd_ratio: float,
+    nesterov: bool,
+    t: int,
+) -> None:
+    """One step, in place; t is the number of this step, from 1."""
+    beta1, beta2 = betas
+    m.lerp_(g, 1 - beta1)
+    v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+    root = v.sqrt().div_(math.sqrt(1 - beta2**t)).add_(eps)
+    u = (m.lerp(g, 1 - beta1) if nesterov else m) / root
+    for w_, g_, u_ in zip(tensors(w, segments), tensors(g, segments), tensors(u, segments), strict=True):
+        projected = tangential(u_, w_, g_, delta, eps)
+        decay = weight_decay * (1.0 if projected is None else wd_ratio)
+        w_.mul_(1 - lr * decay).sub_(u_ if projected is None else projected, alpha=lr / (1 - beta1**t))
+
+
+def cpu(w: Tensor, g: Tensor, m: Tensor, v: Tensor, *, segments: Segments, delta: float, eps: float, **s: Any) -> None:
+    """Two passes over each matrix, one over each vector."""
+    table = layout(segments, "cpu").table.numpy()
+    sums = np.empty((4, max((rows for _, rows, _ in segments), default=0)))
+    _cpu(
+        array(w), array(g), array(m), array(v), table, sums, delta, eps, s["nesterov"], *scalars(w, *_factors(eps, **s))
+    )
+
+
+def cuda_form(
+    w: Tensor, g: Tensor, m: Tensor, v: Tensor, *, segments: Segments, delta: float, eps: float, **s: Any
+) -> None:
+    """Three launches: moments and sums of each row; what is projected; the step."""
+    if not segments:
+        return
+    plan = layout(segments, str(w.device))
+    sums = torch.empty(4 * plan.total, dtype=torch.float64, device=w.device)
+    terms = torch.empty(3 * plan.total, dtype=w.dtype, device=w.device)
+    nesterov, factors = np.int64(s["nesterov"]), scalars(w, *_factors(eps, **s))
+    _moments.launch(min(plan.total, BLOCKS), w, g, m, v, plan.rows, sums, nesterov, *factors)
+    decide.launch(min(len(segments), BLOCKS), plan.table, plan.first, sums, terms, np.float64(delta), np.float64(eps))
+    _apply.launch(min(plan.total, BLOCKS), w, g, m, v, plan.rows, terms, nesterov, *factors)
+
+
+class Layout(NamedTuple):
+    """What the compiled forms read of `segments`: int64 tensors on one device."""
+
+    table: Tensor  # (3 T,) start, rows, columns
+    rows: Tensor  # (2 R,) start and stop of each row; vectors are cut in pieces
+    first: Tensor  # (T + 1,) first row of each tensor
+    total: int  # R
+
+
+@functools.lru_cache(64)
+def layout(segments: Segments, device: str) -> Layout:
+    """Rows of all tensors; made once for tensors of these sizes."""
+    rows, first = list[tuple[int, int]](), [0]
+    for start, count, columns in segments:
+        end, width = start + max(count, 1) * columns, columns if count else PIECE
+        rows += [(i, min(i + width, end)) for i in range(start, end, max(width, 1))]
+        first.append(len(rows))
+    table, bounds, starts = (torch.tensor(x, dtype=torch.int64, device=device) for x in (segments, rows, first))
+    return Layout(table.reshape(-1), bounds.reshape(-1), starts, len(rows))
+
+
+def _factors(
+    eps: float, lr: float, betas: tuple[float, float], weight_decay: float, wd_ratio: float, nesterov: bool, t: int
+) -> tuple[float, ...]:
+    """What every element needs, computed once in double precision."""
+    beta1, beta2 = betas
+    shrink = lr * weight_decay
+    moments = beta1, 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**t), eps
+    return (*moments, 1 - shrink, 1 - shrink * wd_ratio, lr / (1 - beta1**t))
+
+
+def _looks_free(ww, gg, wg, columns, delta, eps):
+    """Whether the cosine is below the threshold; never with NaN."""
+    w, g = sqrt(ww), sqrt(gg)
+    if w < eps:  # written so that NaN stays
+        w = eps
+    if g < eps:
+        g = eps
+    return abs(wg) / (w * g) < delta / sqrt(columns)
+
+
+looks_free_cpu, looks_free_cuda = both(_looks_free)
+
+
+def _new_moments(g, m, v, old1, new1, old2, new2):
+    m = m + new1 * (g - m) if new1 < 0.5 else g - old1 * (g - m)  # as torch: exact at both ends
+    return m, old2 * v + new2 * g * g
+
+
+def _direction(g, m, v, nesterov, old1, new1, root, eps):
+    if nesterov:
+        m = m + new1 * (g - m) if new1 < 0.5 else g - old1 * (g - m)
+    return m / (sqrt(v) / root + eps)
+
+
+new_moments_cpu, new_moments_cuda = both(_new_moments)
+direction_cpu, direction_cuda = both(_direction)
+
+
+@njit
+def judge(sums, rows, columns, delta, eps):
+    """0: free to move, 1: projected row by row, 2: projected as one row, whose sums then stand in the first."""
+    free = True
+    for r in range(rows):
+        free = free and looks_free_cpu(sums[0, r], sums[1, r], sums[2, r], float(columns), delta, eps)
+    if free:
+        return 1
+    for r in range(1, rows):
+        for k in range(4):
+            sums[k, 0] += sums[k, r]
+    whole = looks_free_cpu(sums[0, 0], sums[1, 0], sums[2, 0], float(rows * columns), delta, eps)
+    return 2 if whole else 0
+
+
+@njit
+def _free(w, g, m, v, nesterov, old1, new1, old2, new2, root, eps, plain, rate):
+    for i in range(w.size):
+        m[i], v[i] = new_moments_cpu(g[i], m[i], v[i], old1, new1, old2, new2)
+        w[i] = plain * w[i] - rate * direction_cpu(g[i], m[i], v[i], nesterov, old1, new1, root, eps)
+
+
+@njit
+def _look(g, m, v, u, nesterov, old1, new1, old2, new2, root, eps):
+    for i in range(g.size):
+        m[i], v[i] = new_moments_cpu(g[i], m[i], v[i], old1, new1, old2, new2)
+        u[i] = direction_cpu(g[i], m[i], v[i], nesterov, old1, new1, root, eps)
+
+
+@njit
+def _move(w, g, m, v, nesterov, old1, new1, root, eps, keep, rate, norm, along):
+    for i in range(w.size):
+        u = direction_cpu(g[i], m[i], v[i], nesterov, old1, new1, root, eps)
+        w[i] = keep * w[i] - rate * (u - w[i] / norm * along)
+
+
+@njit
+def _go(w, g, m, v, nesterov, old1, new1, root, eps, keep, rate):
+    for i in range(w.size):
+        w[i] = keep * w[i] - rate * direction_cpu(g[i], m[i], v[i], nesterov, old1, new1, root, eps)
+
+
+@njit
+def _cpu(w, g, m, v, table, sums, delta, least, nesterov, old1, new1, old2, new2, root, eps, plain, kept, rate):
+    number = w.dtype.type
+    lanes, u = np.empty(LANES), np.empty(CHUNK, w.dtype)
+    for k in range(table.size // 3):
+        start, rows, columns = table[3 * k], table[3 * k + 1], table[3 * k + 2]
+        if rows == 0 or not delta > 0:
+            a, b = start, start + max(rows, 1) * columns
+            _free(w[a:b], g[a:b], m[a:b], v[a:b], nesterov, old1, new1, old2, new2, root, eps, plain, rate)
+            continue
+        for r in range(rows):
+            sums[:, r] = 0.0
+            for a in range(start + r * columns, start + (r + 1) * columns, CHUNK):
+                b = min(a + CHUNK, start + (r + 1) * columns)
+                x, y, z = w[a:b], g[a:b], u[: b - a]
+                _look(y, m[a:b], v[a:b], z, nesterov, old1, new1, old2, new2, root, eps)
+                sums[0, r] += dot_cpu(x, x, lanes)
+                sums[1, r] += dot_cpu(y, y, lanes)
+                sums[2, r] += dot_cpu(x, y, lanes)
+                sums[3, r] += dot_cpu(x, z, lanes)
+        mode = judge(sums, rows, columns, delta, least)
+        if mode == 0:
+            a, b = start, start + rows * columns
+            _go(w[a:b], g[a:b], m[a:b], v[a:b], nesterov, old1, new1, root, eps, plain, rate)
+            continue
+        count, width = (rows, columns) if mode == 1 else (1, rows * columns)
+        for r in range(count):
+            a, b, norm = start + r * width, start + (r + 1) * width, np.sqrt(sums[0, r]) + least
+            along = number(sums[3, r] / norm)
+            _move(w[a:b], g[a:b], m[a:b], v[a:b], nesterov, old1, new1, root, eps, kept, rate, number(norm), along)
+
+
+@cuda_kernel(", ".join(["real[::1]"] * 4 + ["int64[::1], float64[::1], int64"] + ["real"] * 9))
+def _moments(w, g, m, v, rows, sums, nesterov, old1, new1, old2, new2, root, eps, plain, kept, rate):
+    """A block for a row: new moments, and w.w, g.g, w.g, w.u of row r at sums[4 r]."""
+    ww = cuda.shared.array(SHARED, np.float64)  # the simulator tells shared arrays apart by their lines
+    gg = cuda.shared.array(SHARED, np.float64)
+    wg = cuda.shared.array(SHARED, np.float64)
+    wu = cuda.shared.array(SHARED, np.float64)
+    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    for r in range(cuda.blockIdx.x, rows.size // 2, cuda.gridDim.x):
+        ww[thread] = gg[thread] = wg[thread] = wu[thread] = 0.0
+        for i in range(rows[2 * r] + thread, rows[2 * r + 1], threads):
+            m[i], v[i] = new_moments_cuda(g[i], m[i], v[i], old1, new1, old2, new2)
+            u = np.float64(direction_cuda(g[i], m[i], v[i], nesterov, old1, new1, root, eps))
+            x, y = np.float64(w[i]), np.float64(g[i])
+            ww[thread] += x * x
+            gg[thread] += y * y
+            wg[thread] += x * y
+            wu[thread] += x * u
+        half = threads // 2
+        while half:
+            cuda.syncthreads()
+            if thread < half:
+                ww[thread] += ww[thread + half]
+                gg[thread] += gg[thread + half]
+                wg[thread] += wg[thread + half]
+                wu[thread] += wu[thread + half]
+            half //= 2
+        if thread == 0:
+            sums[4 * r], sums[4 * r + 1], sums[4 * r + 2], sums[4 * r + 3] = ww[0], gg[0], wg[0], wu[0]
+        cuda.syncthreads()
+
+
+@cuda_kernel("int64[::1], int64[::1], float64[::1], real[::1], float64, float64")
+def decide(table, first, sums, terms, delta, eps):
+    """A block for a tensor: whether row r is projected, its norm and its dot at terms[3 r]; rows in a fixed order."""
+    bound = cuda.shared.array(SHARED, np.int64)
+    ww = cuda.shared.array(SHARED, np.float64)
+    gg = cuda.shared.array(SHARED, np.float64)
+    wg = cuda.shared.array(SHARED, np.float64)
+    wu = cuda.shared.array(SHARED, np.float64)
+    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    for k in range(cuda.blockIdx.x, first.size - 1, cuda.gridDim.x):
+        matrix, columns = table[3 * k + 1] > 0, table[3 * k + 2]
+        bound[thread] = 0
+        ww[thread] = gg[thread] = wg[thread] = wu[thread] = 0.0
+        for r in range(first[k] + thread, first[k + 1], threads):
+            if not looks_free_cuda(sums[4 * r], sums[4 * r + 1], sums[4 * r + 2], float(columns), delta, eps):
+                bound[thread] = 1
+            ww[thread] += sums[4 * r]
+            gg[thread] += sums[4 * r + 1]
+            wg[thread] += sums[4 * r + 2]
+            wu[thread] += sums[4 * r + 3]
+        half = threads // 2
+        while half:
+            cuda.syncthreads()
+            if thread < half:
+                bound[thread] += bound[thread + half]
+                ww[thread] += ww[thread + half]
+                gg[thread] += gg[thread + half]
+                wg[thread] += wg[thread + half]
+                wu[thread] += wu[thread + half]
+            half //= 2
+        cuda.syncthreads()
+        by_rows = matrix and bound[0] == 0
+        size = float(table[3 * k + 1] * columns)
+        whole = matrix and not by_rows and looks_free_cuda(ww[0], gg[0], wg[0], size, delta, eps)
+        for r in range(first[k] + thread, first[k + 1], threads):
+            norm = sqrt(ww[0] if whole else sums[4 * r]) + eps
+            terms[3 * r] = 1 if by_rows or whole else 0
+            terms[3 * r + 1] = norm
+            terms[3 * r + 2] = (wu[0] if whole else sums[4 * r + 3]) / norm
+        cuda.syncthreads()
+
+
+@cuda_kernel(", ".join(["real[::1]"] * 4 + ["int64[::1], real[::1], int64"] + ["real"] * 9))
+def _apply(w, g, m, v, rows, terms, nesterov, old1, new1, old2, new2, root, eps, plain, kept, rate):
+    """A block for a row: the step."""
+    for r in range(cuda.blockIdx.x, rows.size // 2, cuda.gridDim.x):
+        norm, along = terms[3 * r + 1], terms[3 * r + 2]
+        for i in range(rows[2 * r] + cuda.threadIdx.x, rows[2 * r + 1], cuda.blockDim.x):
+            u = direction_cuda(g[i], m[i], v[i], nesterov, old1, new1, root, eps)
+            if terms[3 * r] != 0:
+                w[i] = kept * w[i] - rate * (u - w[i] / norm * along)
+            else:
+                w[i] = plain * w[i] - rate * u
+
+
+def made_up(n: int, dtype: torch.dtype, generator: torch.Generator, count: int) -> tuple[Tensor, Segments]:
+    """(count, N) random numbers, weights and gradients first, for matrices that are and that are not scale-invariant.
+
+    A vector, a matrix as it comes, one whose gradient is orthogonal to it row by row, one only as a whole.
+    """
+    columns = max(1, math.isqrt(n // 3))
+    rows = max(1, n // (4 * columns))
+    sizes = [(0, max(1, n - 3 * rows * columns)), *[(rows, columns)] * 3]
+    starts = [0, *itertools.accumulate(max(r, 1) * c for r, c in sizes)]
+    segments = tuple((start, *size) for start, size in zip(starts, sizes, strict=False))
+    values = torch.randn(count, starts[-1], dtype=dtype, generator=generator)
+    for number, (start, *_) in enumerate(segments[2:]):
+        part = values[:2, start : start + rows * columns].view(2, -1, columns if number == 0 else rows * columns)
+        w, g = part.double()
+        part[1] = g - w * (w * g).sum(1, keepdim=True) / w.square().sum(1, keepdim=True)
+    return values, segments
+
+
+def example(n: int, dtype: torch.dtype, generator: torch.Generator) -> dict[str, Any]:
+    (w, g, m, v), segments = made_up(n, dtype, generator, 4)
+    settings = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.1, "t": 3}
+    projection = {"delta": 0.1, "wd_ratio": 0.1, "nesterov": False, "segments": segments}
+    return {"w": w, "g": g, "m": m, "v": v.abs(), **settings, **projection}
+
+
+def bytes_moved(arguments: Mapping[str, Any]) -> int:
+    passes = {"vector": 7, "matrix": 10 + arguments["nesterov"] if arguments["delta"] > 0 else 7}
+    return numbers_moved(arguments["segments"], **passes) * int(arguments["w"].element_size())
+
+
+def numbers_moved(segments: Segments, vector: int, matrix: int) -> int:
+    """Numbers read and written, given how many an element of a vector and of a matrix moves."""
+    return sum(matrix * rows * columns if rows else vector * columns for _, rows, columns in segments)
+
+
+KERNEL = adamp_step = Kernel(
+    name="adamp",
+    reference=reference,
+    cpu=cpu,
+    cuda=cuda_form,
+    example=example,
+    bytes_moved=bytes_moved,
+    writes=("w", "m", "v"),
+)
