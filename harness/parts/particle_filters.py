@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from harness.protocols.smoothing import SmoothingProblem, StateSpaceModel
+from kernels.backward_draws import backward_draws
+from kernels.multinomial_resampling import multinomial_resampling
 
-#: Numbers that the exact backward draw holds at once.
+#: Numbers of the backward law held at once.
 BLOCK = 1 << 22
 
 #: time t -> the generator of all draws of that step.
@@ -22,49 +24,15 @@ def resample(weights: Tensor, uniforms: Tensor) -> Tensor:
 
     Rows of weights need not sum to 1; the result holds column k of row r with probability weights[r, k] / row sum.
     """
-    cumulative = weights.cumsum(1)
-    total = cumulative[:, -1:].contiguous()
-    last = torch.searchsorted(cumulative, total)  # where the sum is complete: rounding must not lead beyond it
-    return torch.searchsorted(cumulative, uniforms * total, right=True).minimum(last)
-
-
-def backward_draws(means: Tensor, weights: Tensor, new: Tensor, uniforms: Tensor, scale: float) -> Tensor:
-    """Where each new particle may have come from: indices j with probability ~ weights_j N(new; means_j, scale^2).
-
-    By accept-reject: propose j ~ weights, accept with probability exp(-(new - means_j)^2 / (2 scale^2)); after K
-    refusals draw from the normalised probabilities, which costs O(N).  The law is the same for every K >= 0.
-
-    Args:
-        means: (R, N) float64, E[x_t | x_{t-1} = particle j].
-        weights: (R, N) >= 0 of the particles at t - 1.
-        new: (R, N') particles at t.
-        uniforms: (R, N', M, 2 K + 1) in [0, 1): K that propose, K that accept, one for the exact draw.
-        scale: standard deviation of a step.
-
-    Returns:
-        int64 (R, N', M), independent given the particles.
-    """
-    shape, trials = uniforms.shape[:-1], uniforms.shape[-1] // 2
-    proposals = resample(weights, uniforms[..., :trials].flatten(1))
-    gaps = new[:, :, None, None] - means.gather(1, proposals).view(*shape, trials)
-    accepted = uniforms[..., trials:-1] < (-0.5 * (gaps / scale).square()).exp()
-    proposals = proposals.view(*shape, trials)
-    if trials:
-        first = accepted.to(torch.uint8).argmax(-1, keepdim=True)
-        indices, refused = proposals.gather(-1, first).squeeze(-1), ~accepted.any(-1)
-    else:
-        indices, refused = uniforms.new_zeros(shape, dtype=torch.int64), uniforms.new_ones(shape, dtype=torch.bool)
-    row, column, draw = refused.nonzero(as_tuple=True)
-    for r, i, m in zip(
-        *(torch.split(part, max(1, BLOCK // means.shape[1])) for part in (row, column, draw)), strict=True
-    ):
-        law = backward_law(means[r], weights[r], new[r, i].unsqueeze(1), scale).squeeze(1)
-        indices[r, i, m] = resample(law, uniforms[r, i, m, -1:]).squeeze(1)
-    return indices
+    ancestors: Tensor = multinomial_resampling(weights=weights, uniforms=uniforms)
+    return ancestors
 
 
 def backward_law(means: Tensor, weights: Tensor, new: Tensor, scale: float) -> Tensor:
-    """The probabilities (R, N', N) that `backward_draws` draws from; a particle of weight 0 has probability 0."""
+    """Probabilities ~ weights_j N(new_i; means_j, scale^2) of the old particles j, (R, N', N) for each new one i.
+
+    means and weights are (R, N), new is (R, N'); a particle of weight 0 has probability 0.
+    """
     gaps = (new.unsqueeze(2) - means.unsqueeze(1)) / scale
     return (weights.log().unsqueeze(1) - 0.5 * gaps.square()).softmax(2)
 
@@ -109,9 +77,9 @@ def by_backward_draws(draws: int, trials: int) -> Carry:
     """
 
     def carry(step: Step, sums: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        uniforms = torch.rand(*step.new.shape, draws, 2 * trials + 1, generator=generator, dtype=torch.float64)
-        means = step.model.predict(step.previous)
-        return step.carry(sums, backward_draws(means, step.weights, step.new, uniforms, step.model.scale))
+        means, key = step.model.predict(step.previous), int(torch.randint(2**63 - 1, (), generator=generator))
+        law = {"means": means, "weights": step.weights, "new": step.new, "scale": step.model.scale}
+        return step.carry(sums, backward_draws(**law, key=key, draws=draws, trials=trials))
 
     return carry
 

@@ -7,26 +7,31 @@ import math
 import torch
 from torch import Tensor
 
+from kernels.systematic_resampling import systematic_resampling
 
-def systematic_resample(log_weights: Tensor, u: float) -> Tensor:
-    """Which particle each new particle copies, by one uniform number.
+
+def systematic_resample(x: Tensor, log_weights: Tensor, u: float) -> tuple[Tensor, Tensor]:
+    """New particles that copy old ones, and which they copy, by one uniform number.
 
     With W the normalised weights and C their running sums, new particle j copies the first i with C_i > (j + u) / N.
     Particle i is then copied floor(N W_i) or ceil(N W_i) times, N W_i times on average over u.
 
     Args:
+        x: (N, ...) particles.
         log_weights: (N,) float64 logarithms of weights that need not be normalised; -inf for a weight of 0, but not
             for all.  Not changed.
         u: in [0, 1).
 
     Returns:
-        (N,) int64 positions in increasing order.
+        copies: shape and dtype of x.
+        ancestors: (N,) int64 positions in increasing order.
     """
-    running = (log_weights - log_weights.max()).exp().cumsum(0)
-    n = len(running)
-    points = (torch.arange(n, dtype=running.dtype, device=running.device) + u) * (running[-1] / n)
-    last = torch.searchsorted(running, running[-1:])  # where the sum is complete: rounding must not lead beyond it
-    return torch.searchsorted(running, points, right=True).minimum(last)
+    uniforms = torch.tensor([u], dtype=torch.float64, device=x.device)
+    particles = x.reshape(1, len(x), -1)
+    copies, ancestors = systematic_resampling(
+        particles=particles, log_weights=log_weights.unsqueeze(0), uniforms=uniforms
+    )
+    return copies.view_as(x), ancestors[0]
 
 
 def effective_sample_size(log_weights: Tensor) -> float:

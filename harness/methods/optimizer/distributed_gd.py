@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.parts.compressors import dense_bits, top_k, top_k_bits
+from harness.parts.compressors import dense_bits, top_k_bits
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.distributed import DistributedProblem, Message
+from kernels.top_k import top_k
 
 
 class DistributedGdParams(Params):
@@ -47,7 +48,7 @@ class DistributedGd:
         """The gradient, or its largest entries."""
         if self._params.k is None:
             return Message({"gradient": gradient.clone()}, dense_bits(gradient))
-        indices, values = top_k(gradient, self._params.k)
+        indices, values = top_k(x=gradient, k=self._params.k)
         return Message({"indices": indices, "values": values}, top_k_bits(values, len(gradient)))
 
     def server(self, messages: Sequence[Message], number: int) -> int:

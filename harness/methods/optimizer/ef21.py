@@ -26,10 +26,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from harness.parts.compressors import dense_bits, top_k, top_k_bits
+from harness.parts.compressors import dense_bits, top_k_bits
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.distributed import DistributedProblem, Message, Smoothness
+from kernels.top_k import top_k
 
 
 class Ef21Params(Params):
@@ -105,7 +106,7 @@ class Ef21:
         if self._k is None:
             known += change
             return Message({"change": change}, dense_bits(change))
-        indices, values = top_k(change, self._k)
+        indices, values = top_k(x=change, k=self._k)
         known[indices] += values
         return Message({"indices": indices, "values": values}, top_k_bits(values, len(change)))
 

@@ -5,7 +5,7 @@ Warm-up, rounds 0 ... freeze_step - 1: Adam without bias correction on the mean 
 Then worker i sends q_i = C(m_i + e_i), m_i = beta1 m + (1 - beta1) g_i, and keeps e_i <- m_i + e_i - q_i;
 m <- C(mean_i q_i + E), E <- mean_i q_i + E - m at the server;  x <- x - lr (m / (sqrt(v) + eps) + weight_decay x).
 
-C(c) = s sgn(c) with s = |c|_2 / sqrt(d) and sgn(0) = 1 (`harness/parts/compressors.py`).  As in an all-reduce, the
+C(c) = s sgn(c) with s = |c|_2 / sqrt(d) and sgn(0) = 1 (`kernels/onebit.py`).  As in an all-reduce, the
 server is n servers with a share of the entries each, every share with a scale of its own; shares differ by one entry
 where n does not divide d (the authors' code pads instead).  A message is d bits and one scale, the broadcast d bits and
 n scales.
@@ -24,10 +24,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.parts.compressors import dense_bits, onebit_bits, onebit_compress, onebit_decompress
+from harness.parts.compressors import dense_bits, onebit_bits
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.distributed import DistributedProblem, Message
+from kernels.onebit import onebit_compress
+from kernels.onebit_mean import onebit_mean
 
 
 class OnebitAdamParams(Params):
@@ -63,9 +65,9 @@ class OnebitAdam:
             return Message({"gradient": gradient.clone()}, dense_bits(gradient))
         beta1 = self._params.betas[0]
         momentum = beta1 * self._m + (1 - beta1) * gradient
-        signs, scale, error = onebit_compress(momentum, self._errors[worker])
-        if self._params.error_feedback:
-            self._errors[worker] = error
+        signs, scale = onebit_compress(a=momentum, error=self._errors[worker])
+        if not self._params.error_feedback:
+            self._errors[worker].zero_()
         return Message({"signs": signs, "scale": scale}, onebit_bits(len(gradient), scale))
 
     def server(self, messages: Sequence[Message], number: int) -> int:
@@ -85,20 +87,17 @@ class OnebitAdam:
         return dense_bits(g)
 
     def _compressed(self, messages: Sequence[Message]) -> int:
-        size, bits = len(self.point), 0
-        sent = [onebit_decompress(each.payload["signs"], each.payload["scale"], size) for each in messages]
+        size, bits, momentum = len(self.point), 0, []
+        signs, scales = (torch.stack([each.payload[name] for each in messages]) for name in ("signs", "scale"))
+        mean = onebit_mean(scales=scales, signs=signs, size=size)
         shares = min(len(messages), size)
-        momentum, errors = [], []
-        for mean, error in zip(
-            torch.stack(sent).mean(0).tensor_split(shares), self._error.tensor_split(shares), strict=True
-        ):
-            signs, scale, left = onebit_compress(mean, error)
-            momentum.append(onebit_decompress(signs, scale, len(mean)))
-            errors.append(left)
-            bits += onebit_bits(len(mean), scale)
+        for share, error in zip(mean.tensor_split(shares), self._error.tensor_split(shares), strict=True):
+            signs, scale = onebit_compress(a=share, error=error)
+            momentum.append(onebit_mean(scales=scale.reshape(1), signs=signs.unsqueeze(0), size=len(share)))
+            bits += onebit_bits(len(share), scale)
         self._m = torch.cat(momentum)
-        if self._params.error_feedback:
-            self._error = torch.cat(errors)
+        if not self._params.error_feedback:
+            self._error.zero_()
         return bits
 
     def state_dict(self) -> dict[str, Any]:

@@ -66,8 +66,9 @@ def fkc(
         if not log_weights.isfinite().all():
             raise Diverged(f"log weights are not finite after step {step}")
         if step < len(levels) - 2 and _due(log_weights, params):
-            chosen = systematic_resample(log_weights, float(torch.rand((), generator=ctx.rng("resample", step))))
-            x, ancestors = x[chosen], ancestors[chosen]
+            u = float(torch.rand((), generator=ctx.rng("resample", step)))
+            x, chosen = systematic_resample(x, log_weights, u)
+            ancestors = ancestors[chosen]
             log_weights = torch.full_like(log_weights, float(log_weights.logsumexp(0)) - math.log(len(x)))
     return WeightedSamples(x, log_weights, ancestors)
 
