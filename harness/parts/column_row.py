@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.protocols.context import TrialContext
+from kernels.column_row import gather_scale_matmul as sum_of_pairs
 
 
 def gather_scale_matmul(a: Tensor, b: Tensor, index: Tensor, scale: Tensor) -> Tensor:
@@ -23,7 +24,8 @@ def gather_scale_matmul(a: Tensor, b: Tensor, index: Tensor, scale: Tensor) -> T
         index: (k,) int64 in [0, n), repetitions allowed; k = 0 gives zeros.
         scale: (k,) of that dtype.
     """
-    return (a[:, index] * scale) @ b[index]
+    product: Tensor = sum_of_pairs(a=a, b=b, index=index, scale=scale)
+    return product
 
 
 def pair_norms(a: Tensor, b: Tensor) -> Tensor:

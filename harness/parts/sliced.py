@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.protocols.context import TrialContext
+from kernels.sliced_wasserstein import sliced_wasserstein
 
 
 def unit_directions(draws: int, dim: int, generator: torch.Generator) -> Tensor:
@@ -23,10 +24,8 @@ def projected_distances(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
     Raises:
         ValueError: x and y differ in their number of points.
     """
-    if len(x) != len(y):
-        raise ValueError(f"clouds of {len(x)} and {len(y)} points: projections are matched by rank, give equal numbers")
-    gaps = (directions @ x.T).sort(dim=1).values - (directions @ y.T).sort(dim=1).values
-    return gaps.square().mean(1)
+    distances: Tensor = sliced_wasserstein(x=x, y=y, directions=directions)[0]
+    return distances
 
 
 @dataclass(frozen=True)

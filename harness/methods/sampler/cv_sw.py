@@ -22,9 +22,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from harness.parts.sliced import SlicedProblem, projected_distances
+from harness.parts.sliced import SlicedProblem
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
+from kernels.sliced_wasserstein import sliced_wasserstein
 
 
 class CvSwParams(Params):
@@ -40,9 +41,9 @@ class CvSwParams(Params):
 def cv_sw(params: CvSwParams, problem: SlicedProblem, draws: int, ctx: TrialContext) -> float:
     """Average of squared one-dimensional distances, corrected by a control whose mean over the sphere is known."""
     theta = problem.directions(draws)
-    distances = projected_distances(problem.x, problem.y, theta)
-    controls, expected = _control(problem.x, problem.y, theta, spread=params.mode == "upper")
-    excess = controls - expected
+    distances, lower, upper = sliced_wasserstein(x=problem.x, y=problem.y, directions=theta)
+    spread = params.mode == "upper"
+    excess = (upper if spread else lower) - _expected(problem.x, problem.y, spread)
     if params.slope == "split":
         half = draws // 2
         slopes = torch.empty_like(excess)
@@ -53,15 +54,12 @@ def cv_sw(params: CvSwParams, problem: SlicedProblem, draws: int, ctx: TrialCont
     return float(distances.mean() - slope * excess.mean())
 
 
-def _control(x: Tensor, y: Tensor, theta: Tensor, spread: bool) -> tuple[Tensor, float]:
-    """The control along each direction (draws,) and its mean over the sphere; E (theta . v)^2 = |v|^2 / d."""
-    shift, dim = x.mean(0) - y.mean(0), x.shape[1]
-    controls, expected = (theta @ shift).square(), float(shift.square().sum()) / dim
+def _expected(x: Tensor, y: Tensor, spread: bool) -> float:
+    """Mean of the control over the sphere; E (theta . v)^2 = |v|^2 / d."""
+    expected = float((x.mean(0) - y.mean(0)).square().sum())
     for cloud in (x, y) if spread else ():
-        centred = cloud - cloud.mean(0)
-        controls = controls + (theta @ centred.T).square().mean(1)
-        expected += float(centred.square().sum(1).mean()) / dim
-    return controls, expected
+        expected += float((cloud - cloud.mean(0)).square().sum(1).mean())
+    return expected / x.shape[1]
 
 
 def _slope(distances: Tensor, excess: Tensor, centred: bool = False) -> float:
