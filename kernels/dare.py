@@ -24,7 +24,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cpu, element_cuda
+from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -109,14 +109,14 @@ def _cpu(table, keys, factors, limit, scale, base, merged, kept):
         n, offset, stays = own.size, start * base.itemsize, 0
         total[:n] = 0.0
         for k in range(table.size):
-            key, factor, address = keys[k], factors[k], table[k] + offset
+            key, factor, expert = keys[k], factors[k], vector_cpu(table[k] + offset, n, own)
             counter, quads = np.uint64(start // 4), words.reshape(BLOCK // 4, 4)
             for b in range((n + 3) // 4):
                 first, second = words_cpu(key, counter + np.uint64(b), ZERO)
                 quads[b, 0], quads[b, 1] = first & LOW, first >> HALF
                 quads[b, 2], quads[b, 3] = second & LOW, second >> HALF
             for j in range(n):
-                t = (np.float64(element_cpu(address, j, own)) - np.float64(own[j])) * factor
+                t = (np.float64(expert[j]) - np.float64(own[j])) * factor
                 t = 0.0 if words[j] < limit else t
                 total[j] += t
                 stays += t != 0.0

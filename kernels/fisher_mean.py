@@ -18,7 +18,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cpu, element_cuda
+from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -81,11 +81,11 @@ def _cpu(thetas, fishers, scales, eps, like, out):
         n = to.size
         above[:n], below[:n] = 0.0, 0.0
         for k in range(thetas.size):
-            theta, fisher = thetas[k] + start * out.itemsize, fishers[k] + start * like.itemsize
-            scale = scales[k]
+            theta = vector_cpu(thetas[k] + start * out.itemsize, n, to)
+            fisher, scale = vector_cpu(fishers[k] + start * like.itemsize, n, own), scales[k]
             for j in range(n):
-                share = element_cpu(fisher, j, own) * scale + eps
-                above[j] += share * np.float64(element_cpu(theta, j, to))
+                share = fisher[j] * scale + eps
+                above[j] += share * np.float64(theta[j])
                 below[j] += share
         for j in range(n):
             to[j] = above[j] / below[j]

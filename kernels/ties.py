@@ -26,7 +26,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cpu, element_cuda
+from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit, scalars
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -130,10 +130,10 @@ def _cpu(table, base, thresholds, merged, undecided, tally, scale, zero, one, fu
         n, offset = own.size, start * base.itemsize
         mass[:n], positive[:n], negative[:n], ups[:n], downs[:n] = zero, zero, zero, zero, zero
         for k in range(table.size):
-            address, least = table[k] + offset, thresholds[k]
+            expert, least = vector_cpu(table[k] + offset, n, own), thresholds[k]
             if function == LARGEST:
                 for j in range(n):
-                    t = element_cpu(address, j, own) - own[j]
+                    t = expert[j] - own[j]
                     t = zero if abs(t) < least else t
                     mass[j] += t
                     positive[j] = t if t > positive[j] or t != t else positive[j]
@@ -142,7 +142,7 @@ def _cpu(table, base, thresholds, merged, undecided, tally, scale, zero, one, fu
                     downs[j] += one if t < zero else zero
             else:
                 for j in range(n):
-                    t = element_cpu(address, j, own) - own[j]
+                    t = expert[j] - own[j]
                     t = zero if abs(t) < least else t
                     mass[j] += t
                     positive[j] += max(t, zero)

@@ -19,7 +19,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cpu, element_cuda
+from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -88,15 +88,18 @@ def _cpu(table, weights, add, base, out, divisor, scale):
         like, to = base[start : start + BLOCK], out[start : start + BLOCK]
         n, offset = to.size, start * out.itemsize
         total[:n] = 0.0
-        pairs = table.size // 2 * 2
-        for k in range(0, pairs, 2):  # two at a time: half as many trips to the sums
-            x, y, v, w = table[k] + offset, table[k + 1] + offset, weights[k], weights[k + 1]
+        fours = table.size // 4 * 4
+        for k in range(0, fours, 4):  # four at a time: a quarter of the trips to the sums
+            a, b = vector_cpu(table[k] + offset, n, like), vector_cpu(table[k + 1] + offset, n, like)
+            c, d = vector_cpu(table[k + 2] + offset, n, like), vector_cpu(table[k + 3] + offset, n, like)
+            u, v, w, x = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
             for j in range(n):
-                total[j] = total[j] + v * np.float64(element_cpu(x, j, like)) + w * np.float64(element_cpu(y, j, like))
-        for k in range(pairs, table.size):
-            x, v = table[k] + offset, weights[k]
+                first = total[j] + u * np.float64(a[j]) + v * np.float64(b[j])
+                total[j] = first + w * np.float64(c[j]) + x * np.float64(d[j])
+        for k in range(fours, table.size):
+            a, u = vector_cpu(table[k] + offset, n, like), weights[k]
             for j in range(n):
-                total[j] += v * np.float64(element_cpu(x, j, like))
+                total[j] += u * np.float64(a[j])
         if divisor != 1.0:
             for j in range(n):
                 total[j] /= divisor

@@ -1,9 +1,10 @@
 """K tensors as one argument of compiled code, where they are: a table of their addresses.
 
 Stacking K experts would copy them all.  Numba takes tuples of arrays, but compiles anew for every K; a table of
-addresses is one array of integers for any K, on the CPU and on a GPU.  `element_cpu(address, i, like)` and
-`element_cuda(address, i, like)` read element i of the array there; its dtype is that of the array `like`.  Nothing
-checks i.  The tensors must be contiguous, of one dtype, and be kept alive by the caller.
+addresses is one array of integers for any K, on the CPU and on a GPU.  `element_cuda(address, i, like)` reads element i
+of the array there, `vector_cpu(address, n, like)` gives its first n elements as an array, which LLVM turns into vector
+code where it would not for single elements; the dtype is that of the array `like`.  Nothing checks i and n.  The
+tensors must be contiguous, of one dtype, and be kept alive by the caller.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numba import types
+from numba.core.cgutils import pack_array
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 from torch import Tensor
 
 from kernels.core.kernel import SIMULATED
@@ -59,4 +62,25 @@ def both_intrinsic(function, simulated):
     return intrinsic(function), cuda_intrinsic(function)
 
 
-element_cpu, element_cuda = both_intrinsic(_element, _simulated)
+_, element_cuda = both_intrinsic(_element, _simulated)
+
+
+@intrinsic
+def vector_cpu(typingctx, address, n, like):
+    made = types.Array(like.dtype, 1, "C")
+
+    def code(context, builder, signature, given):
+        element = context.get_data_type(like.dtype)
+        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(element))
+        array = context.make_array(made)(context, builder)
+        populate_array(
+            array,
+            data=builder.inttoptr(given[0], element.as_pointer()),
+            shape=pack_array(builder, [given[1]]),
+            strides=pack_array(builder, [itemsize]),
+            itemsize=itemsize,
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    return made(types.int64, types.int64, like), code

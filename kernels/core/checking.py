@@ -21,7 +21,9 @@ from kernels.core.kernel import SIMULATED, Kernel, mapped, tensors_in
 from kernels.core.listing import kernel_names, load_kernel
 
 #: Sizes around the widths of vectors and blocks, none a multiple of them.
-SIZES = (1, 3, 17, 70) if SIMULATED else (1, 2, 3, 17, 255, 1031, 4099)
+SIZES = (1, 17, 70) if SIMULATED else (1, 2, 3, 17, 255, 1031, 4099)
+#: In the simulator, where every thread is one of Python, strides and hostile numbers come in one size.
+ODD_SIZES = (17,) if SIMULATED else SIZES
 HOSTILE = (float("nan"), float("inf"), -float("inf"), 0.0, -0.0)
 
 
@@ -48,7 +50,7 @@ def check_kernel(kernel: Kernel, backend: str, seed: int = 0) -> Iterator[Check]
     device = "cuda" if backend == "cuda" and not SIMULATED else "cpu"
     for dtype in kernel.dtypes:
         for n in SIZES:
-            for kind in kinds:
+            for kind in kinds if n in ODD_SIZES else kinds[:1]:
                 generator = torch.Generator().manual_seed(seed + n)
                 given = kernel.example(n, dtype, generator)
                 if kind == "hostile":

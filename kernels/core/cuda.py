@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 #: Threads of a block.  The simulator runs each as a Python thread.
-THREADS = 32 if SIMULATED else 256
+THREADS = 8 if SIMULATED else 256
 #: Blocks per multiprocessor of a grid that strides over large inputs.
 BLOCKS_PER_PROCESSOR = 8
 #: Shared arrays need a size known at compile time.

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from kernels.adamp import KERNEL, tensors
+from tests.oracles import agree, oracle_package
 
 
 def given(dtype: torch.dtype = torch.float32, n: int = 4099) -> dict[str, Any]:
@@ -17,7 +18,8 @@ def given(dtype: torch.dtype = torch.float32, n: int = 4099) -> dict[str, Any]:
 @pytest.mark.full
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_steps_equal_those_of_the_authors(nesterov: bool) -> None:
-    adamp = pytest.importorskip("adamp")
+    oracle, what = "adamp.AdamP", "3 steps of the kernel"
+    adamp = oracle_package("adamp", oracle, "adamp", what=what)
     arguments = given(torch.float64) | {"nesterov": nesterov}
     for name in ("m", "v"):
         arguments[name].zero_()
@@ -30,7 +32,7 @@ def test_steps_equal_those_of_the_authors(nesterov: bool) -> None:
         optimizer.step()
         KERNEL(**arguments | {"t": t})
     ends = tensors(arguments["w"], arguments["segments"])
-    assert max((a - b.detach()).abs().max() for a, b in zip(ends, weights, strict=True)) <= 1e-13
+    agree("adamp", oracle, list(ends), weights, what=what, atol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
