@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,8 @@ def measure(kernel: Kernel, n: int, dtype: torch.dtype = torch.float32, compiled
         "torch eager": _call(kernel.reference, arguments),
         "copy": _copy(moved),
     }
-    if compiled:
-        contenders["torch.compile"] = _call(torch.compile(kernel.reference), arguments)
+    if compiled and (inductor := _compiled(kernel, arguments)):
+        contenders["torch.compile"] = inductor
     for name, prepare in alternatives(kernel.name).items():
         contenders[name] = prepare(_copied(arguments))
     seconds = in_turns(contenders)
@@ -98,6 +99,17 @@ def _seconds(call: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         call()
     return (time.process_time() - begin) / repeats
+
+
+def _compiled(kernel: Kernel, arguments: dict[str, Any]) -> Callable[[], object] | None:
+    """The reference through torch.compile; None where that fails (no C++ compiler, or code it cannot follow)."""
+    call = _call(torch.compile(kernel.reference), arguments)
+    try:
+        call()
+    except Exception as error:
+        warnings.warn(f"{kernel.name}: torch.compile failed: {str(error).splitlines()[0]}", stacklevel=2)
+        return None
+    return call
 
 
 def _call(form: Callable[..., object], arguments: dict[str, Any]) -> Callable[[], object]:
