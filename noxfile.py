@@ -71,9 +71,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def full(session: nox.Session) -> None:
-    """The tests marked `full`: oracle packages, CUDA code compiled without a GPU, the release in its own environment."""
+    """The tests marked `full`: oracle packages, CUDA code compiled without a GPU, the release in its own environment.
+
+    Together with every comparison with an oracle, which makes docs/oracles.md.  With arguments: pytest alone, no table.
+    """
     install(session, "data", "dev", "oracles", "cuda")
-    pytest(session, "-m", "full", *session.posargs)
+    if session.posargs:
+        pytest(session, "-m", "full", *session.posargs)
+    else:
+        pytest(session, "-m", "full or oracle", env={"METHODBENCH_ORACLE_TABLE": "docs/oracles.md"})
 
 
 @nox.session(python=PYTHON)
@@ -112,6 +118,6 @@ def check_style(session: nox.Session) -> None:
     session.run("lint-imports", "--no-logo")
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
+def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
     """One process, one thread: the engine's tests measure time, and more threads than cores cost up to forty times."""
-    session.run("python", "-m", "pytest", *arguments, env={"OMP_NUM_THREADS": "1"})
+    session.run("python", "-m", "pytest", *arguments, env={"OMP_NUM_THREADS": "1", **(env or {})})

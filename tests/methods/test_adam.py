@@ -20,6 +20,7 @@ from tests.methods.trajectories import (
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 SETTINGS: list[dict[str, Any]] = [
@@ -38,7 +39,8 @@ def ours(**params: Any) -> MakeOptimizer:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 2e-6)])
 def test_thirty_steps_equal_torchs(params: dict[str, Any], dtype: torch.dtype, tolerance: float) -> None:
     theirs = trajectory(lambda groups: torch.optim.Adam(groups, **params), dtype)
-    assert largest_difference(trajectory(ours(**params), dtype), theirs) <= tolerance
+    found = trajectory(ours(**params), dtype)
+    agree("adam", "torch.optim.Adam", found, theirs, what="weights after 30 steps", atol=tolerance)
 
 
 def test_two_steps_worked_out_by_hand() -> None:
@@ -51,7 +53,8 @@ def test_two_steps_worked_out_by_hand() -> None:
     w = 1 - 0.075
     g = -2 + 2 * w
     m, v = (0.25 * 3 + 0.5 * g) / 0.75, (0.1875 * 9 + 0.25 * g * g) / 0.4375
-    assert weight.item() == pytest.approx(w - 0.1 * m / (math.sqrt(v) + 1), abs=1e-15)
+    by_hand = w - 0.1 * m / (math.sqrt(v) + 1)
+    agree("adam", "closed form", weight, [by_hand], what="two steps by hand", atol=1e-15)
 
 
 def test_without_weight_decay_it_is_adamw_without_weight_decay() -> None:
@@ -86,7 +89,7 @@ def test_groups_have_their_own_rates() -> None:
 
     found = grouped(ours(lr=0.1, weight_decay=0.2), {"lr_mult": 0.5}, {"lr_mult": 2.0, "weight_decay_mult": 0.0})
     expected = grouped(torch.optim.Adam, {"lr": 0.05, "weight_decay": 0.2}, {"lr": 0.2, "weight_decay": 0.0})
-    assert largest_difference(found, expected) <= 1e-14
+    agree("adam", "torch.optim.Adam", found, expected, what="30 steps of groups with rates of their own", atol=1e-14)
 
 
 def test_a_saved_run_continues_with_the_same_bits() -> None:

@@ -24,6 +24,7 @@ from tests.methods.trajectories import (
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree, oracle_package
 from tests.parts.written_projection import written_projection
 from tests.trial import bound, final, make_context, run_task
 
@@ -71,7 +72,7 @@ class Written(torch.optim.Optimizer):
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_the_written_algorithm(params: dict[str, Any]) -> None:
     theirs = trajectory(lambda groups: Written(groups, **params))
-    assert largest_difference(trajectory(ours(**params)), theirs) <= 1e-14
+    agree("adamp", "numpy", trajectory(ours(**params)), theirs, what="weights after 30 steps", atol=1e-14)
 
 
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
@@ -96,9 +97,10 @@ def test_the_settings_meet_all_cases() -> None:
 @pytest.mark.parametrize("package", ["adamp", "torch_optimizer"])
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_the_authors_package(package: str, params: dict[str, Any]) -> None:
-    theirs = pytest.importorskip(package).AdamP
+    oracle, what = f"{package}.AdamP", "weights after 30 steps"
+    theirs = oracle_package("adamp", oracle, package, what=what).AdamP
     expected = trajectory(lambda groups: theirs(groups, **params))
-    assert largest_difference(trajectory(ours(**params)), expected) <= 1e-14
+    agree("adamp", oracle, trajectory(ours(**params)), expected, what=what, atol=1e-14)
 
 
 def test_a_projected_step_worked_out_by_hand() -> None:
@@ -108,7 +110,7 @@ def test_a_projected_step_worked_out_by_hand() -> None:
     weight.grad = torch.tensor([[0.0, 2.0]], dtype=torch.float64)
     optimizer.step()
     # half of the decay of 0.2 is left
-    assert weight.tolist()[0] == pytest.approx([2.7, -0.1], abs=1e-15)
+    agree("adamp", "closed form", weight[0], [2.7, -0.1], what="a projected step by hand", atol=1e-15)
     # (1, 27) is orthogonal to (2.7, -0.1); mean (0.1, 2.88) and mean square (1e-3, 0.729 + 3.996e-3), corrected
     weight.grad = torch.tensor([[1.0, 27.0]], dtype=torch.float64)
     m = np.array([0.1, 0.9 * 0.2 + 2.7]) / (1 - 0.9**2)
@@ -116,12 +118,13 @@ def test_a_projected_step_worked_out_by_hand() -> None:
     u, w = m / np.sqrt(v), np.array([2.7, -0.1])
     u -= w * (w @ u) / (w @ w)
     optimizer.step()
-    assert weight.tolist()[0] == pytest.approx(0.9 * w - 0.1 * u, abs=1e-12)
+    agree("adamp", "closed form", weight[0], 0.9 * w - 0.1 * u, what="two projected steps by hand", atol=1e-12)
 
 
 def test_with_a_threshold_of_zero_it_is_adamw() -> None:
     twin = trajectory(lambda groups: torch.optim.AdamW(groups, lr=0.03, weight_decay=0.2))
-    assert largest_difference(trajectory(ours(lr=0.03, weight_decay=0.2, delta=0.0)), twin) <= 1e-14
+    found = trajectory(ours(lr=0.03, weight_decay=0.2, delta=0.0))
+    agree("adamp", "torch.optim.AdamW", found, twin, what="30 steps with delta 0", atol=1e-14)
 
 
 def test_on_a_scale_invariant_loss_weights_grow_by_what_the_steps_force() -> None:

@@ -11,12 +11,12 @@ from harness.methods.optimizer.adamw import adamw
 from harness.protocols.optimizer import state_bytes
 from tests.methods.trajectories import (
     MakeOptimizer,
-    largest_difference,
     set_gradients,
     start,
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 SETTINGS: list[dict[str, Any]] = [
@@ -35,7 +35,8 @@ def ours(**params: Any) -> MakeOptimizer:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 2e-6)])
 def test_thirty_steps_equal_torchs(params: dict[str, Any], dtype: torch.dtype, tolerance: float) -> None:
     theirs = trajectory(lambda groups: torch.optim.AdamW(groups, **params), dtype)
-    assert largest_difference(trajectory(ours(**params), dtype), theirs) <= tolerance
+    found = trajectory(ours(**params), dtype)
+    agree("adamw", "torch.optim.AdamW", found, theirs, what="weights after 30 steps", atol=tolerance)
 
 
 def test_without_memory_it_is_a_step_along_the_sign_of_the_gradient() -> None:
@@ -62,7 +63,8 @@ def test_weight_decay_is_decoupled_from_the_gradient() -> None:
     for _ in range(3):
         weight.grad = torch.zeros_like(weight)
         optimizer.step()
-    assert weight.tolist() == pytest.approx([2 * (1 - 0.1 * 0.5) ** 3] * 4, rel=1e-15)
+    expected = [2 * (1 - 0.1 * 0.5) ** 3] * 4
+    agree("adamw", "closed form", weight, expected, what="decay without gradient", rtol=1e-15)
 
 
 def test_groups_have_their_own_rates() -> None:
@@ -73,7 +75,7 @@ def test_groups_have_their_own_rates() -> None:
 
     found = grouped(ours(lr=0.1, weight_decay=0.2), {"lr_mult": 0.5}, {"lr_mult": 2.0, "weight_decay_mult": 0.0})
     expected = grouped(torch.optim.AdamW, {"lr": 0.05, "weight_decay": 0.2}, {"lr": 0.2, "weight_decay": 0.0})
-    assert largest_difference(found, expected) <= 1e-14
+    agree("adamw", "torch.optim.AdamW", found, expected, what="30 steps of groups with rates of their own", atol=1e-14)
 
 
 def test_a_saved_run_continues_with_the_same_bits() -> None:

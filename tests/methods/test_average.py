@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harness.methods.merger.average import AverageParams, average
 from harness.protocols.context import Budget, TrialContext
 from harness.protocols.merger import MergeContext
+from tests.oracles import agree, oracle_package
 
 
 def context(weights=None, statistics=()):
@@ -34,13 +35,14 @@ def test_weighted_mean_equals_the_closed_form():
     experts = experts_of(3, dtype=torch.float64)
     merged = average(AverageParams(), None, experts, context(weights=(1.0, 2.0, 5.0))).state
     expected = (experts[0]["a"] + 2 * experts[1]["a"] + 5 * experts[2]["a"]) / 8
-    torch.testing.assert_close(merged["a"], expected, rtol=0, atol=1e-15)
+    agree("average", "closed form", merged["a"], expected, what="weighted mean of 3 experts", atol=1e-15)
 
 
 def test_weights_are_summed_as_they_are_without_normalisation():
     experts = experts_of(2, dtype=torch.float64)
     merged = average(AverageParams(normalize=False), None, experts, context(weights=(3.0, -1.0))).state
-    torch.testing.assert_close(merged["b"], 3 * experts[0]["b"] - experts[1]["b"], rtol=0, atol=1e-15)
+    expected = 3 * experts[0]["b"] - experts[1]["b"]
+    agree("average", "closed form", merged["b"], expected, what="sum without normalisation", atol=1e-15)
 
 
 def test_sum_of_many_half_precision_experts_keeps_its_bits():
@@ -54,7 +56,8 @@ def test_same_as_torch_averaged_model():
     for model in models:
         oracle.update_parameters(model)
     merged = average(AverageParams(), None, [m.state_dict() for m in models], context()).state
-    torch.testing.assert_close(merged["weight"], oracle.module.weight.detach(), rtol=0, atol=1e-15)
+    expected, name = oracle.module.weight.detach(), "torch.optim.swa_utils.AveragedModel"
+    agree("average", name, merged["weight"], expected, what="mean of 4 models", atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +74,11 @@ def test_impossible_weights_are_refused(weights, message):
 
 @pytest.mark.full
 def test_same_as_mergekit_linear():
-    api = pytest.importorskip("mergekit.merge_methods.api")
+    name, what = "mergekit linear", "weighted mean of 3 experts"
+    api = oracle_package("average", name, "mergekit.merge_methods.api", what=what)
     experts, weights = experts_of(3, dtype=torch.float32), (0.5, 1.0, 2.0)
     merged = average(AverageParams(), None, experts, context(weights=weights)).state["a"]
     oracle = api.merge_tensors(
         [e["a"] for e in experts], "linear", parameters={"weight": list(weights), "normalize": True}
     )
-    torch.testing.assert_close(merged, oracle, rtol=0, atol=1e-6)
+    agree("average", name, merged, oracle, what=what, atol=1e-6)

@@ -9,6 +9,7 @@ from harness.methods.sampler.cfg import CfgParams, cfg
 from harness.parts.churn import row_noise
 from harness.parts.time_grids import karras_grid
 from harness.protocols.sampler import Denoiser
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 GRID = karras_grid(80, 0.05, 20.0)
@@ -37,7 +38,7 @@ def test_one_step_is_that_of_guidance_by_its_own_formula(churn):
     expected = x + (1 + churn) / 2 * (1 - 4 / 9) * (guided - x)
     expected = expected + math.sqrt(churn * 5) * row_noise(x, ctx.rng("noise", 0))
     end = solve(x, [cond, free], (w, 1 - w), sigmas, ctx, churn=churn)
-    torch.testing.assert_close(end.samples, expected, rtol=1e-12, atol=1e-12)
+    agree("cfg", "closed form", end.samples, expected, what="one step, noise given", rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("churn", [0.0, 0.5, 1.0])
@@ -49,7 +50,8 @@ def test_variance_on_a_gaussian_is_that_of_its_recursion(churn):
         gain = 1 - (1 + churn) / 2 * gap * beta / (variance + sigma**2)
         expected = gain**2 * expected + churn * gap
     end = solve(starts(40_000), [gaussian(0.0, variance)], (beta,), churn=churn).samples
-    assert float(end.var()) == pytest.approx(expected, rel=5 * math.sqrt(2 / 40_000))
+    what = "variance of 40,000 ends on a Gaussian"
+    agree("cfg", "closed form", end.var(), expected, what=what, rtol=5 * math.sqrt(2 / 40_000))
 
 
 def test_the_deterministic_flow_reaches_the_law_of_a_single_exponent_1():

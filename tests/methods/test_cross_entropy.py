@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.methods.objective.cross_entropy import CrossEntropy
 from harness.protocols.objective import Batch
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 LOGITS = torch.randn(20, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 5
@@ -31,8 +32,9 @@ def test_value_and_gradient_equal_torchs(smoothing: float) -> None:
         F.cross_entropy(theirs, LABELS, label_smoothing=smoothing),
     )
     (gradient,), (expected_gradient,) = torch.autograd.grad(value, ours), torch.autograd.grad(expected, theirs)
-    assert value.item() == pytest.approx(expected.item(), abs=1e-13)
-    assert (gradient - expected_gradient).abs().max().item() <= 1e-15
+    oracle = "torch.nn.functional.cross_entropy"
+    agree("cross-entropy", oracle, value, expected, what="loss", atol=1e-13)
+    agree("cross-entropy", oracle, gradient, expected_gradient, what="gradient", atol=1e-15)
 
 
 def test_equal_logits_cost_the_logarithm_of_the_number_of_classes() -> None:
@@ -85,7 +87,9 @@ def test_single_precision_rounds_as_torch_does(smoothing: float) -> None:
         ours, theirs = ((LOGITS.float() * scale).requires_grad_() for _ in range(2))
         (gradient,) = torch.autograd.grad(loss(ours, LABELS, smoothing=smoothing), ours)
         (expected,) = torch.autograd.grad(F.cross_entropy(theirs, LABELS, label_smoothing=smoothing), theirs)
-        torch.testing.assert_close(gradient, expected, rtol=1e-6 if smoothing else 0.0, atol=1e-9 if smoothing else 0.0)
+        oracle, what = "torch.nn.functional.cross_entropy", f"gradient with smoothing {smoothing}"
+        tolerance = {"rtol": 1e-6, "atol": 1e-9} if smoothing else {}
+        agree("cross-entropy", oracle, gradient, expected, what=what, **tolerance)
 
 
 def test_a_confident_label_in_single_precision_keeps_its_gradient_until_its_probability_rounds_to_one() -> None:

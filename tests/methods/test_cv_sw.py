@@ -13,6 +13,7 @@ from harness.methods.sampler.cv_sw import cv_sw
 from harness.methods.sampler.sw_mc import sw_mc
 from harness.parts.sliced import SlicedProblem
 from harness.tasks.sw_closed_form import SwClosedFormParams, make_problem, sw_closed_form
+from tests.oracles import agree
 from tests.trial import bound, final, make_context, run_task
 
 MODES = ["lower", "upper"]
@@ -71,7 +72,8 @@ def test_same_as_an_implementation_by_loops(mode, slope):
     p = problem(normal(30, 4), 1.7 * normal(30, 4, seed=1) + 0.6)
     theta = p.directions(9).numpy()
     expected = by_loops(p.x.numpy(), p.y.numpy(), theta, mode, slope)
-    assert estimate(p, 9, mode=mode, slope=slope) == pytest.approx(expected, rel=1e-10)
+    found = estimate(p, 9, mode=mode, slope=slope)
+    agree("cv-sw", "numpy", found, expected, what=f"estimate from given directions, slope {slope}", rtol=1e-10)
 
 
 @pytest.mark.parametrize("slope", ["ols", "one"])
@@ -106,7 +108,8 @@ def test_one_direction_leaves_plain_monte_carlo_or_the_plain_correction(slope):
 def test_a_control_that_does_not_vary_is_harmless(mode, slope):
     x = normal(30, 1)
     expected = (x.sort(0).values - (3 * x + 1).sort(0).values).square().mean().item()
-    assert estimate(problem(x, 3 * x + 1), 6, mode=mode, slope=slope) == pytest.approx(expected, rel=1e-12)
+    found = estimate(problem(x, 3 * x + 1), 6, mode=mode, slope=slope)
+    agree("cv-sw", "closed form", found, expected, what="distance in one dimension", rtol=1e-12)
 
 
 @pytest.mark.parametrize("slope", SLOPES)

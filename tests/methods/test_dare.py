@@ -9,6 +9,7 @@ from harness.methods.merger.dare import DareParams, dare, drop
 from harness.methods.merger.task_arithmetic import TaskArithmeticParams, task_arithmetic
 from harness.methods.merger.ties import TiesParams, ties
 from harness.protocols.merger import MergeContext
+from tests.oracles import agree
 from tests.trial import make_context
 
 SHAPES = {"z": (40, 30), "a": (50,), "m": ()}
@@ -93,7 +94,7 @@ def test_both_merges_equal_numpy_given_the_masks(rescale):
         for kind, tau in (("linear", left.sum(0)), ("ties", by_sign)):
             merged = merge(base, experts, drop_rate=0.6, rescale=rescale, merge=kind, lambda_=0.3)[name]
             expected = base[name].numpy() + 0.3 * tau.reshape(shape)
-            np.testing.assert_allclose(merged.numpy(), expected, rtol=0, atol=1e-13)
+            agree("dare", "numpy", merged, expected, what=f"{kind} merge of 5 experts, masks given", atol=1e-13)
 
 
 def test_exact_cancellation_by_sign_follows_the_majority_of_all_tensors():

@@ -26,6 +26,7 @@ from tests.methods.trajectories import (
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree, oracle_package
 from tests.trial import bound, final, make_context, run_task
 
 SETTINGS: list[dict[str, Any]] = [
@@ -90,14 +91,15 @@ def path(make: MakeOptimizer, gradients: Sequence[Tensor]) -> Tensor:
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_the_written_algorithm(params: dict[str, Any]) -> None:
     theirs = trajectory(lambda groups: Written(groups, **params))
-    assert largest_difference(trajectory(ours(**params)), theirs) <= 1e-14
+    agree("diffgrad", "numpy", trajectory(ours(**params)), theirs, what="weights after 30 steps", atol=1e-14)
 
 
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_the_fault_is_that_of_keeping_the_gradients_buffer(params: dict[str, Any]) -> None:
     theirs = in_one_buffer(lambda groups: Written(groups, copies=False, **params))
-    assert largest_difference(in_one_buffer(ours(diffgrad_paper_bug, **params)), theirs) <= 1e-14
-    assert largest_difference(trajectory(ours(diffgrad_paper_bug, **params)), theirs) <= 1e-14
+    for run in (in_one_buffer, trajectory):
+        found = run(ours(diffgrad_paper_bug, **params))
+        agree("diffgrad-paper-bug", "numpy", found, theirs, what="weights after 30 steps", atol=1e-14)
     assert largest_difference(in_one_buffer(ours(**params)), theirs) > 1e-3 * params.get("lr", 1e-3)
 
 
@@ -111,17 +113,20 @@ def test_thirty_steps_in_single_precision_stay_close(method: Any, params: dict[s
 @pytest.mark.full
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_another_library(params: dict[str, Any]) -> None:
-    theirs = pytest.importorskip("torch_optimizer").DiffGrad
+    oracle, what = "torch_optimizer.DiffGrad", "weights after 30 steps"
+    theirs = oracle_package("diffgrad", oracle, "torch_optimizer", what=what).DiffGrad
     expected = trajectory(lambda groups: theirs(groups, **params))
-    assert largest_difference(trajectory(ours(**params)), expected) <= 1e-14
+    agree("diffgrad", oracle, trajectory(ours(**params)), expected, what=what, atol=1e-14)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("params", [{}, {"lr": 0.1}], ids=str)
 def test_a_library_that_places_eps_otherwise_is_close(params: dict[str, Any]) -> None:
-    theirs = pytest.importorskip("pytorch_optimizer").DiffGrad
-    expected = trajectory(lambda groups: theirs(groups, **params))
-    assert 0 < largest_difference(trajectory(ours(**params)), expected) <= 1e-5
+    oracle, what = "pytorch_optimizer.DiffGrad", "weights after 30 steps, eps placed otherwise"
+    theirs = oracle_package("diffgrad", oracle, "pytorch_optimizer", what=what).DiffGrad
+    expected, found = trajectory(lambda groups: theirs(groups, **params)), trajectory(ours(**params))
+    agree("diffgrad", oracle, found, expected, what=what, atol=1e-5)
+    assert largest_difference(found, expected) > 0
 
 
 def test_two_steps_worked_out_by_hand() -> None:
@@ -135,14 +140,15 @@ def test_two_steps_worked_out_by_hand() -> None:
     g = -2 + 2 * w
     m, v, xi = 0.75 + 0.5 * g, 0.75 * 2.25 + 0.25 * g * g, 1 / (1 + math.exp(-abs(3 - g)))
     w -= 0.1 * math.sqrt(0.4375) / 0.75 * xi * m / (math.sqrt(v) + 1)
-    assert weight.item() == pytest.approx(w, abs=1e-15)
+    agree("diffgrad", "closed form", weight, [w], what="two steps by hand", atol=1e-15)
 
 
 def test_after_the_first_step_the_fault_leaves_adam_at_half_the_rate() -> None:
     gradients = [torch.randn(20, generator=torch.Generator().manual_seed(t), dtype=torch.float64) for t in range(30)]
     faulty = path(ours(diffgrad_paper_bug, lr=0.1, eps=1e-300), gradients).diff(dim=0)
     half = path(lambda groups: torch.optim.Adam(groups, lr=0.05, eps=1e-300), gradients).diff(dim=0)
-    assert (faulty[1:] - half[1:]).abs().max() <= 1e-14
+    what = "steps after the first, Adam at half the rate"
+    agree("diffgrad-paper-bug", "torch.optim.Adam", faulty[1:], half[1:], what=what, atol=1e-14)
     assert torch.allclose(faulty[0], half[0] * 2 * gradients[0].abs().sigmoid(), rtol=0, atol=1e-14)
 
 
@@ -150,13 +156,15 @@ def test_a_constant_gradient_gives_adam_at_half_the_rate() -> None:
     gradients = [torch.tensor([0.3, -7.0], dtype=torch.float64)] * 20
     found = path(ours(lr=0.1, eps=1e-300), gradients).diff(dim=0)
     half = path(lambda groups: torch.optim.Adam(groups, lr=0.05, eps=1e-300), gradients).diff(dim=0)
-    assert (found[1:] - half[1:]).abs().max() <= 1e-14
+    what = "steps along a constant gradient, Adam at half the rate"
+    agree("diffgrad", "torch.optim.Adam", found[1:], half[1:], what=what, atol=1e-14)
 
 
 def test_a_gradient_that_jumps_gives_adam() -> None:
     gradients = [torch.tensor([1e3 * (-1.0) ** t * (1 + t), 2e3 * t - 1e4], dtype=torch.float64) for t in range(20)]
     found = path(ours(lr=0.1, eps=1e-300), gradients)
-    assert (found - path(lambda g: torch.optim.Adam(g, lr=0.1, eps=1e-300), gradients)).abs().max() <= 1e-14
+    adam_path = path(lambda g: torch.optim.Adam(g, lr=0.1, eps=1e-300), gradients)
+    agree("diffgrad", "torch.optim.Adam", found, adam_path, what="path along gradients that jump", atol=1e-14)
 
 
 def test_tiny_gradients_give_adam_at_half_the_rate_however_they_change() -> None:
@@ -164,7 +172,8 @@ def test_tiny_gradients_give_adam_at_half_the_rate_however_they_change() -> None
     gradients = [1e-9 * torch.randn(20, generator=generator, dtype=torch.float64) for _ in range(20)]
     found = path(ours(lr=0.1, eps=1e-300), gradients)
     half = path(lambda groups: torch.optim.Adam(groups, lr=0.05, eps=1e-300), gradients)
-    assert (found - half).abs().max() <= 1e-8
+    what = "path along tiny gradients, Adam at half the rate"
+    agree("diffgrad", "torch.optim.Adam", found, half, what=what, atol=1e-8)
 
 
 def test_on_a_network_it_is_not_adam_at_half_the_rate() -> None:

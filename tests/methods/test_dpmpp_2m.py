@@ -14,6 +14,7 @@ from harness.methods.sampler.heun import heun
 from harness.parts.time_grids import karras_grid
 from harness.tasks.gauss_aniso import gauss_aniso
 from tests.methods.continuous import SIGMA_MAX, SIGMA_MIN, gaussian_denoiser, ring, solve, starts
+from tests.oracles import agree
 from tests.trial import final, make_context, run_task
 
 GRID = karras_grid(25, 0.002, 80.0)
@@ -47,7 +48,8 @@ def test_equals_the_variance_preserving_update(solver_type):
     x = starts(8, scale=80.0)
     expected = variance_preserving(x.numpy(), ring(), GRID.numpy(), solver_type)
     end = solve(dpmpp_2m, x, GRID, solver_type=solver_type)
-    torch.testing.assert_close(end.numpy(), expected, rtol=1e-11, atol=1e-11)
+    what = f"ends of 25 steps, variance-preserving form, {solver_type}"
+    agree("dpmpp-2m", "numpy", end, expected, what=what, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("solver_type", ["midpoint", "heun"])
@@ -111,7 +113,8 @@ def test_sde_has_the_variance_of_its_recursion(solver_type):
     x = starts(rows, scale=80.0)
     end = solve(dpmpp_2m, x, GRID, gaussian_denoiser(variance), sde=True, solver_type=solver_type)
     expected = sde_variance(GRID, variance, solver_type)
-    assert end.var().item() == pytest.approx(expected, rel=5 * math.sqrt(2 / (2 * rows)))
+    what, tolerance = f"variance of 40,000 ends of the SDE on a Gaussian, {solver_type}", 5 * math.sqrt(2 / (2 * rows))
+    agree("dpmpp-2m", "closed form", end.var(), expected, what=what, rtol=tolerance)
 
 
 @pytest.mark.parametrize("solver_type", ["midpoint", "heun"])

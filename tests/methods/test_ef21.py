@@ -13,6 +13,7 @@ from harness.methods.optimizer.distributed_gd import DistributedGd
 from harness.methods.optimizer.ef21 import Ef21Params, Ef21WParams, ef21, ef21_w, theoretical_step
 from harness.protocols.distributed import DistributedProblem, Smoothness
 from tests.methods.rounds import play, quadratics
+from tests.oracles import agree
 
 CONSTANTS = (0.5, 1.0, 2.0, 20.0)
 
@@ -44,7 +45,8 @@ def test_sixty_rounds_equal_the_written_algorithm(kind: str, k: int) -> None:
     mean = np.sqrt(np.mean(np.square(CONSTANTS))) if kind == "ef21" else np.mean(CONSTANTS)
     gamma = 1 / (problem.smoothness.mean + mean * root / (1 - root))
     points, sent = play(ef21 if kind == "ef21" else ef21_w, problem, gradients, 60, k=k)
-    assert np.abs(points.numpy() - written(problem, gradients, 60, k, gamma, weights(kind))).max() <= 1e-12
+    expected = written(problem, gradients, 60, k, gamma, weights(kind))
+    agree(kind, "numpy", points, expected, what="points of 60 rounds", atol=1e-12)
     assert {message.bits for messages in sent for message in messages} == {k * (64 + 4)}
 
 

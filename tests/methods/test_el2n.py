@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from harness.methods.sampler.el2n import EL2N, el2n, hardest
 from harness.protocols.sampler import Pool
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 LOGITS = torch.randn(12, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -18,7 +19,8 @@ LABELS = torch.randint(5, (12,), generator=torch.Generator().manual_seed(1))
 def test_the_score_is_the_norm_of_the_gradient_by_the_logits() -> None:
     logits = LOGITS.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(F.cross_entropy(logits, LABELS, reduction="sum"), logits)
-    assert torch.allclose(el2n(LOGITS, LABELS), gradient.norm(dim=1), rtol=0, atol=1e-15)
+    oracle, what = "torch.nn.functional.cross_entropy", "scores as norms of gradients by the logits"
+    agree("el2n", oracle, el2n(LOGITS, LABELS), gradient.norm(dim=1), what=what, atol=1e-15)
 
 
 def test_names_of_classes_do_not_matter() -> None:

@@ -11,6 +11,7 @@ from harness.methods.optimizer.ema import EMA, EMAParams, ema
 from harness.methods.optimizer.sgd import SGD, SGDParams, sgd
 from harness.protocols.component import ComponentRef
 from harness.protocols.context import Budget, TrialContext
+from tests.oracles import agree
 
 
 def trajectory(decay: float, steps: int = 7) -> tuple[EMA, torch.nn.Parameter, list[torch.Tensor]]:
@@ -31,7 +32,7 @@ def test_average_has_its_closed_form() -> None:
     steps = len(seen) - 1
     expected = decay**steps * seen[0] + (1 - decay) * sum(decay ** (steps - t) * seen[t] for t in range(1, steps + 1))
     optimizer.eval()
-    assert torch.allclose(w, expected, rtol=0, atol=1e-15)
+    agree("ema", "closed form", w, expected, what="averaged weights after 7 steps", atol=1e-15)
     optimizer.eval()
     optimizer.train()
     assert torch.equal(w, seen[-1])

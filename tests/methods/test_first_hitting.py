@@ -14,6 +14,7 @@ from harness.parts.markov import MarkovChain
 from harness.parts.sequence_laws import frequencies, total_variation, tv_noise_floor
 from harness.protocols.sampler import CountedModel, ExactLaw
 from harness.tasks.seq_markov import START, TRANSITION, seq_markov
+from tests.oracles import agree
 from tests.trial import bound, final, make_context, run_task
 
 CHAIN = MarkovChain(torch.tensor(START, dtype=torch.float64), torch.tensor(TRANSITION, dtype=torch.float64), 4)
@@ -26,7 +27,8 @@ def sampler(**params):
 @pytest.mark.parametrize("length", [1, 2, 4, 7])
 def test_law_is_exact_one_token_at_a_time(length):
     chain = MarkovChain(CHAIN.start, CHAIN.transition, length)
-    assert total_variation(sampler().law(chain), chain.joint()) < 1e-12
+    distance = total_variation(sampler().law(chain), chain.joint())
+    agree("first-hitting", "closed form", distance, 0.0, what="total variation from the law of the chain", atol=1e-12)
 
 
 def test_several_tokens_at_a_time_are_biased_the_more_the_more_there_are():

@@ -23,6 +23,7 @@ from harness.protocols.context import Method
 from harness.protocols.merger import Examples, MergeContext, StateDict
 from harness.tasks.merge_rotations import MergeRotationsParams, merge_rotations
 from kernels.fisher_mean import fisher_mean
+from tests.oracles import agree
 from tests.trial import bound, final, make_context
 
 C, D = 3, 4
@@ -72,7 +73,7 @@ def test_softmax_regressions_merge_as_the_formula_says(normalize: bool, weights:
         f = (weights or (1, 1, 1))[k] * (f / np.sqrt((f**2).sum()) if normalize else f) + 1e-9
         above, below = above + f * w.numpy(), below + f
     merged = merge(EXPERTS, INPUTS, weights, normalize=normalize, eps=1e-9)
-    np.testing.assert_allclose(merged.numpy(), above / below, rtol=1e-11)
+    agree("fisher", "numpy", merged, above / below, what="merge of 3 softmax regressions", rtol=1e-11)
 
 
 def test_regressions_with_uncorrelated_inputs_merge_to_least_squares_on_all_data() -> None:
@@ -84,7 +85,8 @@ def test_regressions_with_uncorrelated_inputs_merge_to_least_squares_on_all_data
     union = np.linalg.lstsq(np.concatenate(xs), np.concatenate(ys), rcond=None)[0]
     grams = torch.from_numpy(np.stack([(x**2).sum(0) for x in xs]))
     merged = fisher_weighted_mean(torch.from_numpy(np.stack(alone)), grams, 1e-15)
-    np.testing.assert_allclose(merged.numpy(), union, rtol=1e-11)
+    what = "merge of 3 regressions, against one on all data"
+    agree("fisher", "numpy.linalg.lstsq", merged, union, what=what, rtol=1e-11)
     assert np.abs(np.mean(alone, 0) - union).max() > 1e-2
 
 

@@ -1,8 +1,12 @@
 """Guards truncated draws in discrete samplers: laws against samples, harm that grows with N, and the exact limit."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.integrate import quad
 
 from harness.contract import checks_for
 from harness.methods.sampler.first_hitting import FirstHitting
@@ -13,6 +17,7 @@ from harness.parts.sequence_laws import entropy, frequencies, total_variation, t
 from harness.protocols.component import ComponentRef, Params, component
 from harness.protocols.sampler import ExactLaw
 from harness.tasks.seq_markov import START, TRANSITION, seq_markov
+from tests.oracles import agree
 from tests.trial import bound, final, make_context, run_task
 
 
@@ -63,6 +68,28 @@ def test_samples_follow_the_law_and_not_that_of_the_base(base, uniforms):
     assert law.sum().item() == pytest.approx(1, abs=1e-12)
     assert total_variation(law, drawn) < 1.6 * floor
     assert total_variation(exact.law(model), drawn) > 2 * floor
+
+
+def test_one_step_with_two_tokens_by_all_pairs_of_rounded_uniforms():
+    p = (0.7, 0.3)
+    late = -np.log(np.arange(1, 256) / 256)
+    first = (late[:, None] / p[0] <= late / p[1]).mean()
+    start = torch.tensor(p, dtype=torch.float64)
+    law = sampler(ref(num_inference_steps=1), bits=8).law(MarkovChain(start, start.expand(2, -1), 1))
+    what = "law of a token from rounded uniforms of 8 bits"
+    agree("gumbel-truncation", "numpy", law, [first, 1 - first], what=what, atol=1e-12)
+
+
+def test_one_step_with_two_tokens_by_quadrature_over_truncated_uniforms():
+    p, eps = (0.7, 0.3), -math.log1p(-(2.0**-8))
+    late = eps / p[1]  # the improbable token does not finish before that
+    race, _ = quad(lambda t: p[0] * math.exp(2 * eps - t), late, 60.0, epsabs=1e-14, limit=200)
+    first = 1 - math.exp(eps - p[0] * late) + race
+    start = torch.tensor(p, dtype=torch.float64)
+    model = MarkovChain(start, start.expand(2, -1), 1)
+    law = sampler(ref(num_inference_steps=1), bits=8, uniforms="truncated").law(model)
+    what = "law of a token from truncated uniforms of 8 bits"
+    agree("gumbel-truncation", "scipy.integrate.quad", law, [first, 1 - first], what=what, atol=1e-12)
 
 
 @pytest.mark.parametrize("uniforms", ["rounded", "truncated"])

@@ -15,6 +15,7 @@ from harness.methods.sampler.heun import heun
 from harness.parts.time_grids import karras_grid
 from harness.tasks.gauss_aniso import gauss_aniso
 from tests.methods.continuous import SIGMA_MAX, SIGMA_MIN, gaussian_denoiser, ring, solve, starts
+from tests.oracles import agree
 from tests.trial import bound, final, make_context, run_task
 
 GRID = karras_grid(25, 0.002, 80.0)
@@ -47,7 +48,8 @@ def test_follows_the_update_rule_written_in_numpy(order, beta):
         v = past[0] if v is None else v
         v = (1 - beta) * v + beta * g
         expected = expected + (b - a) * v
-    torch.testing.assert_close(solve(hb, x, GRID, order=order, beta=beta).numpy(), expected, rtol=1e-10, atol=1e-10)
+    found = solve(hb, x, GRID, order=order, beta=beta)
+    agree("hb", "numpy", found, expected, what="ends of 25 steps", rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("order", [1, 2, 4])
@@ -81,7 +83,7 @@ def test_gain_on_a_gaussian_is_a_product_of_companion_matrices():
         state = np.array([[1 + (b - a) * velocity[0], (b - a) * velocity[1]], velocity]) @ state
     x = starts(8)
     end = solve(hb, x, GRID, gaussian_denoiser(variance), order=1, beta=beta)
-    torch.testing.assert_close(end, state[0] * x, rtol=1e-11, atol=0)
+    agree("hb", "closed form", end, state[0] * x, what="ends of 25 steps on a Gaussian", rtol=1e-11)
 
 
 def test_distances_are_the_published_ones():

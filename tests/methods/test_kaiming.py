@@ -13,6 +13,7 @@ from harness.parts.models import mlp
 from harness.parts.weights import weighted_layers
 from harness.protocols.init import InitContext
 from tests.methods.signal import mean_log10_gain
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 
@@ -27,7 +28,8 @@ def initialised(layer: nn.Module, **params: object) -> torch.Tensor:
 def test_deviation_is_gain_over_root_fan(distribution: str, mode: str, fan: int) -> None:
     weight = initialised(nn.Linear(400, 900), distribution=distribution, mode=mode)
     # 360,000 draws: the sample deviation of a normal law is off by 0.12 %, one sigma
-    assert weight.std().item() == pytest.approx(math.sqrt(2 / fan), rel=0.006)
+    what = f"deviation of 360,000 {distribution} draws, {mode}"
+    agree("kaiming", "closed form", weight.std(), math.sqrt(2 / fan), what=what, rtol=0.006)
     assert weight.mean().abs().item() < 5 * math.sqrt(2 / fan / weight.numel())
 
 
@@ -39,14 +41,16 @@ def test_uniform_draws_fill_their_bounds_and_stay_inside() -> None:
 
 def test_a_convolution_counts_its_receptive_field() -> None:
     weight = initialised(nn.Conv2d(16, 64, 5), gain=1.0)
-    assert weight.std().item() == pytest.approx(1 / math.sqrt(16 * 25), rel=0.02)
+    what = "deviation of the weights of a convolution"
+    agree("kaiming", "closed form", weight.std(), 1 / math.sqrt(16 * 25), what=what, rtol=0.02)
 
 
 def test_normal_draws_are_those_of_torch_for_the_same_generator() -> None:
     ctx, layer, twin = InitContext(make_context()), nn.Linear(30, 20), nn.Linear(30, 20)
     bound(kaiming)(nn.Sequential(layer), ctx)
     nn.init.kaiming_normal_(twin.weight, nonlinearity="relu", generator=ctx.generator("0.weight"))
-    assert torch.allclose(layer.weight, twin.weight, rtol=1e-6, atol=0)
+    oracle, what = "torch.nn.init.kaiming_normal_", "draws of one generator"
+    agree("kaiming", oracle, layer.weight, twin.weight, what=what, rtol=1e-6)
 
 
 def test_the_readout_has_gain_one_and_biases_are_zero() -> None:

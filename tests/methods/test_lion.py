@@ -19,6 +19,7 @@ from tests.methods.trajectories import (
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree, oracle_package
 from tests.trial import bound, make_context
 
 SETTINGS: list[dict[str, Any]] = [
@@ -56,15 +57,16 @@ class Written(torch.optim.Optimizer):
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_the_written_algorithm(params: dict[str, Any]) -> None:
     theirs = trajectory(lambda groups: Written(groups, **params))
-    assert largest_difference(trajectory(ours(**params)), theirs) <= 1e-14
+    agree("lion", "numpy", trajectory(ours(**params)), theirs, what="weights after 30 steps", atol=1e-14)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_another_library(params: dict[str, Any]) -> None:
-    theirs = pytest.importorskip("pytorch_optimizer").Lion
+    oracle, what = "pytorch_optimizer.Lion", "weights after 30 steps"
+    theirs = oracle_package("lion", oracle, "pytorch_optimizer", what=what).Lion
     expected = trajectory(lambda groups: theirs(groups, **{"weight_decay": 0.0, **params}, weight_decouple=True))
-    assert largest_difference(trajectory(ours(**params)), expected) <= 1e-14
+    agree("lion", oracle, trajectory(ours(**params)), expected, what=what, atol=1e-14)
 
 
 def test_two_steps_worked_out_by_hand() -> None:
@@ -75,7 +77,8 @@ def test_two_steps_worked_out_by_hand() -> None:
         optimizer.step()
     # the mean is (2, 0) after the first step, so the second goes along sign(0.75 * 2 - 0.25 * 4) = 1 and sign(-2) = -1;
     # each step keeps 0.8 of the weights
-    assert weight.tolist() == pytest.approx([(0.8 - 0.1) * 0.8 - 0.1, 0.8 * 0.8 + 0.1], abs=1e-15)
+    by_hand = [(0.8 - 0.1) * 0.8 - 0.1, 0.8 * 0.8 + 0.1]
+    agree("lion", "closed form", weight, by_hand, what="two steps by hand", atol=1e-15)
 
 
 def test_without_memory_it_is_sign_descent_whatever_the_second_beta() -> None:

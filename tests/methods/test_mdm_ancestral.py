@@ -10,6 +10,7 @@ from harness.methods.sampler.mdm_ancestral import MdmAncestral
 from harness.parts.markov import MarkovChain
 from harness.parts.sequence_laws import frequencies, total_variation, tv_noise_floor
 from harness.protocols.sampler import CountedModel, ExactLaw
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 CHAIN = MarkovChain(
@@ -31,8 +32,8 @@ def geometric(t):
 
 @pytest.mark.parametrize("rule", ["tweedie", "euler"])
 def test_linear_schedule_unmasks_evenly(rule):
-    expected = [1 / (8 - j) for j in range(8)]
-    assert sampler(num_inference_steps=8, rule=rule).unmask_probabilities == pytest.approx(expected, rel=1e-14)
+    expected, found = [1 / (8 - j) for j in range(8)], sampler(num_inference_steps=8, rule=rule).unmask_probabilities
+    agree("mdm-ancestral", "closed form", found, expected, what="shares unmasked, linear schedule", rtol=1e-14)
 
 
 @pytest.mark.parametrize("eps", [1e-3, 0.2])
@@ -52,7 +53,8 @@ def test_geometric_schedule_follows_its_noise():
         masked, masked_next = (1 - math.exp(-geometric(u)[0]) for u in (t, s))
         expected.append((masked - masked_next) / masked)
     found = sampler(num_inference_steps=8, schedule="geometric").unmask_probabilities
-    assert found == pytest.approx([*expected, 1.0], rel=1e-12)
+    what = "shares unmasked, geometric schedule"
+    agree("mdm-ancestral", "closed form", found, [*expected, 1.0], what=what, rtol=1e-12)
 
 
 def test_euler_rule_is_the_rate_times_the_step_and_never_above_one():
@@ -61,7 +63,8 @@ def test_euler_rule_is_the_rate_times_the_step_and_never_above_one():
     for total, rate in map(geometric, times):
         expected.append(min(1.0, rate * math.exp(-total) / (1 - math.exp(-total)) / 32))
     found = sampler(num_inference_steps=32, schedule="geometric", rule="euler").unmask_probabilities
-    assert found == pytest.approx([*expected, 1.0], rel=1e-12)
+    what = "shares unmasked, geometric schedule, Euler"
+    agree("mdm-ancestral", "closed form", found, [*expected, 1.0], what=what, rtol=1e-12)
     assert max(sampler(num_inference_steps=2, schedule="geometric", rule="euler").unmask_probabilities) == 1.0
 
 

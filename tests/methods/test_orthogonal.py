@@ -13,6 +13,7 @@ from harness.parts.models import mlp
 from harness.parts.weights import Layer, weighted_layers
 from harness.protocols.init import InitContext
 from tests.methods.signal import mean_log10_gain
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 LAYERS: list[Layer] = [
@@ -30,7 +31,8 @@ def test_the_shorter_side_is_orthonormal_times_gain(layer: nn.Linear) -> None:
     bound(orthogonal, gain=1.5)(nn.Sequential(layer), InitContext(make_context()))
     w = layer.weight.detach().flatten(1)
     gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
-    assert torch.allclose(gram, 1.5**2 * torch.eye(len(gram)), atol=1e-5)
+    expected = 1.5**2 * torch.eye(len(gram))
+    agree("orthogonal", "closed form", gram, expected, what="products of rows or columns", atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_it_is_torchs_for_the_same_generator(layer: nn.Linear) -> None:
     bound(orthogonal)(nn.Sequential(layer), ctx)
     twin = torch.empty_like(layer.weight)
     nn.init.orthogonal_(twin, gain=math.sqrt(2), generator=ctx.generator("0.weight"))
-    assert torch.allclose(layer.weight, twin, atol=1e-6)
+    agree("orthogonal", "torch.nn.init.orthogonal_", layer.weight, twin, what="draws of one generator", atol=1e-6)
 
 
 def test_signs_are_fixed_so_that_the_law_is_uniform() -> None:

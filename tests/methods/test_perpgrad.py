@@ -27,6 +27,7 @@ from tests.methods.trajectories import (
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree, oracle_package
 from tests.trial import bound, final, make_context, run_task, steps_to
 
 KNOWN = (sgd, adamw, ema, kaiming, CrossEntropy)
@@ -69,7 +70,8 @@ class Plain(Written):
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_a_projection_before_torchs_adamw(params: Any, rescale: bool, written: Any) -> None:
     theirs = trajectory(lambda groups: written(groups, **params))
-    assert largest_difference(trajectory(ours("adamw", rescale, **params)), theirs) <= 1e-14
+    oracle, found = "numpy.linalg.lstsq, torch.optim.AdamW", trajectory(ours("adamw", rescale, **params))
+    agree("perpgrad", oracle, found, theirs, what="weights after 30 steps over adamw", atol=1e-14)
 
 
 def test_the_two_variants_differ() -> None:
@@ -81,9 +83,10 @@ def test_the_two_variants_differ() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_equal_another_library(params: dict[str, Any]) -> None:
-    theirs = pytest.importorskip("pytorch_optimizer").OrthoGrad
+    oracle, what = "pytorch_optimizer.OrthoGrad", "weights after 30 steps over adamw"
+    theirs = oracle_package("perpgrad", oracle, "pytorch_optimizer", what=what).OrthoGrad
     expected = trajectory(lambda groups: theirs(torch.optim.AdamW(groups, **params)))
-    assert largest_difference(trajectory(ours("adamw", **params)), expected) <= 1e-14
+    agree("perpgrad", oracle, trajectory(ours("adamw", **params)), expected, what=what, atol=1e-14)
 
 
 def test_a_step_worked_out_by_hand() -> None:
@@ -92,7 +95,8 @@ def test_a_step_worked_out_by_hand() -> None:
         weight = torch.tensor([3.0, 4.0], dtype=torch.float64, requires_grad=True)
         weight.grad = torch.tensor([5.0, 0.0], dtype=torch.float64)
         ours("sgd", rescale, lr=0.5)([{"params": [weight]}]).step()
-        assert weight.tolist() == pytest.approx([3 - step[0] / 2, 4 - step[1] / 2], abs=1e-15)
+        by_hand = [3 - step[0] / 2, 4 - step[1] / 2]
+        agree("perpgrad", "closed form", weight, by_hand, what="a step over sgd by hand", atol=1e-15)
 
 
 def test_with_plain_descent_weights_grow_by_the_length_of_the_gradient() -> None:

@@ -10,6 +10,7 @@ import torch
 from harness.methods.optimizer.sgd import sgd
 from harness.protocols.optimizer import state_bytes
 from tests.methods.trajectories import MakeOptimizer, largest_difference, start, survives_saving, trajectory
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 SETTINGS: list[dict[str, Any]] = [
@@ -29,7 +30,8 @@ def ours(**params: Any) -> MakeOptimizer:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 2e-6)])
 def test_thirty_steps_equal_torchs(params: dict[str, Any], dtype: torch.dtype, tolerance: float) -> None:
     theirs = trajectory(lambda groups: torch.optim.SGD(groups, **params), dtype)
-    assert largest_difference(trajectory(ours(**params), dtype), theirs) <= tolerance
+    found = trajectory(ours(**params), dtype)
+    agree("sgd", "torch.optim.SGD", found, theirs, what="weights after 30 steps", atol=tolerance)
 
 
 def test_without_momentum_dampening_and_nesterov_change_nothing_and_no_state_is_kept() -> None:
@@ -56,7 +58,7 @@ def test_nesterov_with_dampening_follows_its_written_update() -> None:
         optimizer.step()
         b = g if step == 0 else 0.5 * b + 0.75 * g
         w -= 0.1 * (g + 0.5 * b)
-    assert weight.item() == pytest.approx(w, abs=1e-15)
+    agree("sgd", "closed form", weight, [w], what="nesterov with dampening, three steps by hand", atol=1e-15)
 
 
 def test_groups_have_their_own_rates() -> None:
@@ -71,7 +73,7 @@ def test_groups_have_their_own_rates() -> None:
     expected = grouped(
         lambda groups: torch.optim.SGD(groups, momentum=0.9), {"lr": 0.05, "weight_decay": 0.2}, {"lr": 0.2}
     )
-    assert largest_difference(found, expected) <= 1e-14
+    agree("sgd", "torch.optim.SGD", found, expected, what="30 steps of groups with rates of their own", atol=1e-14)
 
 
 def test_a_saved_run_continues_with_the_same_bits() -> None:

@@ -23,6 +23,7 @@ from tests.methods.trajectories import (
     survives_saving,
     trajectory,
 )
+from tests.oracles import agree, oracle_package
 from tests.parts.written_projection import written_projection
 from tests.trial import bound, final, make_context, run_task
 
@@ -64,16 +65,17 @@ class Written(torch.optim.Optimizer):
 def test_thirty_steps_equal_the_written_algorithm(params: dict[str, Any], project_momentum: bool) -> None:
     params = {**params, "project_momentum": project_momentum}
     theirs = trajectory(lambda groups: Written(groups, **params))
-    assert largest_difference(trajectory(ours(**params)), theirs) <= 1e-14
+    agree("sgdp", "numpy", trajectory(ours(**params)), theirs, what="weights after 30 steps", atol=1e-14)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("package", ["adamp", "torch_optimizer"])
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
 def test_thirty_steps_with_projected_momentum_equal_the_authors_package(package: str, params: dict[str, Any]) -> None:
-    theirs = pytest.importorskip(package).SGDP
+    oracle, what = f"{package}.SGDP", "30 steps with projected momentum"
+    theirs = oracle_package("sgdp", oracle, package, what=what).SGDP
     expected = trajectory(lambda groups: theirs(groups, **params))
-    assert largest_difference(trajectory(ours(**params, project_momentum=True)), expected) <= 1e-14
+    agree("sgdp", oracle, trajectory(ours(**params, project_momentum=True)), expected, what=what, atol=1e-14)
 
 
 def test_projecting_the_momentum_matters_only_without_nesterov() -> None:
@@ -93,20 +95,22 @@ def test_a_projected_step_worked_out_by_hand() -> None:
     optimizer.step()
     # a tenth of the decay is left: 0.1 * (1 / 6) * 0.1 / (1 - 0.5) of 3 is 0.01
     w = np.array([2.99, -0.1])
-    assert weight.tolist()[0] == pytest.approx(w, abs=1e-15)
+    agree("sgdp", "closed form", weight[0], w, what="a projected step by hand", atol=1e-15)
     g = np.array([0.1, 2.99])
     weight.grad = torch.from_numpy(g[None].copy())
     optimizer.step()
     d = g + np.array([0.0, 0.5])
     d -= w * (w @ d) / (w @ w)
-    assert weight.tolist()[0] == pytest.approx((1 - 0.01 / 3) * w - 0.1 * d, abs=1e-14)
+    by_hand = (1 - 0.01 / 3) * w - 0.1 * d
+    agree("sgdp", "closed form", weight[0], by_hand, what="two projected steps by hand", atol=1e-14)
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_with_a_threshold_of_zero_it_is_sgd(nesterov: bool) -> None:
     params = {"lr": 0.01, "momentum": 0.9, "nesterov": nesterov}
     twin = trajectory(lambda groups: torch.optim.SGD(groups, **params))
-    assert largest_difference(trajectory(ours(**params, delta=0.0)), twin) <= 1e-14
+    found = trajectory(ours(**params, delta=0.0))
+    agree("sgdp", "torch.optim.SGD", found, twin, what="30 steps with delta 0", atol=1e-14)
 
 
 def test_the_first_step_is_dampened_unlike_that_of_sgd() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from harness.methods.objective.cross_entropy import CrossEntropy
 from harness.methods.objective.stablemax import StableMax, StableMaxParams, log_stable
 from harness.protocols.objective import Batch
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 LOGITS = torch.randn(20, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 5
@@ -41,7 +42,7 @@ def test_value_is_the_logarithm_of_the_ratio() -> None:
     for row, label in zip(LOGITS.tolist(), LABELS.tolist(), strict=True):
         masses = [s(z) for z in row]
         costs.append(-math.log(masses[label] / sum(masses)))
-    assert loss(LOGITS, LABELS).item() == pytest.approx(sum(costs) / len(costs), rel=1e-14)
+    agree("stablemax-ce", "closed form", loss(LOGITS, LABELS), sum(costs) / len(costs), what="loss", rtol=1e-14)
 
 
 def test_gradient_is_the_analytic_one() -> None:
@@ -51,7 +52,8 @@ def test_gradient_is_the_analytic_one() -> None:
         for c, z in enumerate(row):
             slope = 1.0 if z >= 0 else 1 / (1 - z) ** 2
             expected[i, c] = slope / s(z) * (masses[c] / sum(masses) - (c == int(LABELS[i]))) / len(LOGITS)
-    torch.testing.assert_close(gradient(LOGITS, LABELS), expected, rtol=1e-12, atol=1e-16)
+    found = gradient(LOGITS, LABELS)
+    agree("stablemax-ce", "closed form", found, expected, what="gradient", rtol=1e-12, atol=1e-16)
     assert torch.autograd.gradcheck(lambda z: loss(z, LABELS), LOGITS.clone().requires_grad_())
 
 
@@ -83,7 +85,8 @@ def test_even_torchs_softmax_loses_the_label_in_float32_from_a_margin_of_17() ->
         (theirs,) = torch.autograd.grad(F.cross_entropy(logits, label), logits)
         assert (theirs[0, 0].item() == 0) is lost
         ours = gradient(logits.detach(), label)[0, 0].item()
-        assert ours == pytest.approx(-1 / (margin + 1) / (margin + 2))
+        what = "gradient at a large margin, float32 logits"
+        agree("stablemax-ce", "closed form", ours, -1 / (margin + 1) / (margin + 2), what=what, rtol=1e-6)
 
 
 def test_gradient_falls_with_the_square_of_a_fitted_logit_not_exponentially() -> None:

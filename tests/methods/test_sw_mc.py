@@ -7,6 +7,7 @@ import torch
 
 from harness.methods.sampler.sw_mc import sw_mc
 from harness.parts.sliced import SlicedProblem
+from tests.oracles import agree, oracle_package
 from tests.trial import bound, make_context
 
 
@@ -26,13 +27,13 @@ def test_of_a_shifted_cloud_is_the_mean_square_of_the_projected_shift():
     x, shift = normal(50, 6), normal(1, 6, seed=1)[0]
     p = problem(x, (x + shift).flip(0))
     expected = (p.directions(12) @ shift).square().mean().item()
-    assert estimate(p, 12) == pytest.approx(expected, rel=1e-12)
+    agree("sw-mc", "closed form", estimate(p, 12), expected, what="distance of a shifted cloud", rtol=1e-12)
 
 
 def test_is_exact_in_one_dimension():
     x, y = normal(30, 1), 3 * normal(30, 1, seed=1)
     expected = (x.sort(0).values - y.sort(0).values).square().mean().item()
-    assert estimate(problem(x, y), 1) == pytest.approx(expected, rel=1e-13)
+    agree("sw-mc", "closed form", estimate(problem(x, y), 1), expected, what="distance in one dimension", rtol=1e-13)
 
 
 def test_is_unbiased():
@@ -50,9 +51,10 @@ def test_costs_its_directions():
 
 @pytest.mark.full
 def test_same_as_pot_on_the_same_directions():
-    ot = pytest.importorskip("ot")
+    name, what = "ot.sliced_wasserstein_distance", "root of the estimate from given directions"
+    ot = oracle_package("sw-mc", name, "ot", what=what)
     x, y = normal(40, 5), 2 * normal(40, 5, seed=1) + 1
     p = problem(x, y)
     theta = p.directions(20)
     oracle = ot.sliced_wasserstein_distance(x.numpy(), y.numpy(), n_projections=20, p=2, projections=theta.T.numpy())
-    assert math.sqrt(estimate(p, 20)) == pytest.approx(oracle, rel=1e-12)
+    agree("sw-mc", name, math.sqrt(estimate(p, 20)), oracle, what=what, rtol=1e-12)

@@ -1,6 +1,5 @@
 """Guards task arithmetic: its closed form, the scales at which it is something known, dtypes and statistics."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from harness.methods.merger.average import AverageParams, average
 from harness.methods.merger.task_arithmetic import TaskArithmeticParams, task_arithmetic
 from harness.protocols.merger import MergeContext
+from tests.oracles import agree
 from tests.trial import make_context
 
 SHAPES = {"z": (4, 3), "a": (5,), "m": ()}
@@ -38,7 +38,7 @@ def test_same_as_numpy_with_each_expert_added_by_itself(count, scale):
         expected = base[name].numpy().copy()
         for expert in experts:
             expected = expected + scale * (expert[name].numpy() - base[name].numpy())
-        np.testing.assert_allclose(merged[name].numpy(), expected, rtol=0, atol=1e-13)
+        agree("task-arithmetic", "numpy", merged[name], expected, what="merge of up to 7 experts", atol=1e-13)
 
 
 @given(st.integers(1, 8), st.integers(0, 2**31))

@@ -11,6 +11,7 @@ from harness.methods.merger.ties import TiesParams, ties
 from harness.protocols.context import Budget, TrialContext
 from harness.protocols.merger import MergeContext
 from kernels.core.kernel import use_backend
+from tests.oracles import agree, oracle_package
 
 SHAPES = {"z.weight": (7, 11), "a.bias": (13,), "m.scale": (), "k.weight": (3, 2, 5)}
 
@@ -61,7 +62,7 @@ def test_same_as_an_independent_implementation(count, density, merge_func):
     merged = ties(TiesParams(density=density, lambda_=0.7, merge_func=merge_func), base, experts, context()).state
     deltas = vectors(base, experts)
     expected = flat(base) + 0.7 * by_sorting(deltas, int(deltas.shape[1] * density) + 1, merge_func, "majority")
-    np.testing.assert_allclose(flat(merged), expected, rtol=0, atol=1e-14)
+    agree("ties", "numpy", flat(merged), expected, what=f"merge of up to 5 experts by {merge_func}", atol=1e-14)
 
 
 @pytest.mark.parametrize("merge_func", ["mean", "sum", "max"])
@@ -81,7 +82,8 @@ def test_tensor_scope_treats_each_tensor_as_a_model_of_its_own():
     for name in base:
         deltas = vectors({name: base[name]}, [{name: e[name]} for e in experts])
         expected = by_sorting(deltas, max(1, int(deltas.shape[1] * 0.3)), "mean", "positive")
-        np.testing.assert_allclose(merged[name].numpy().ravel(), base[name].numpy().ravel() + expected, atol=1e-14)
+        found, expected = merged[name].numpy().ravel(), base[name].numpy().ravel() + expected
+        agree("ties", "numpy", found, expected, what="merge tensor by tensor", atol=1e-14)
 
 
 def test_global_trim_keeps_one_entry_more_than_the_density_says():
@@ -206,8 +208,8 @@ def test_a_missing_base_is_told():
         ties(TiesParams(), None, instance(2)[1], context())
 
 
-def mergekit_ties(base, experts, density):
-    api = pytest.importorskip("mergekit.merge_methods.api")
+def mergekit_ties(base, experts, density, what):
+    api = oracle_package("ties", "mergekit ties", "mergekit.merge_methods.api", what=what)
     parameters = {"weight": [1.0] * len(experts), "density": [density] * len(experts), "normalize": True, "lambda": 1.0}
     return api.merge_tensors([base, *experts], "ties", parameters=parameters, base_index=0)
 
@@ -218,10 +220,11 @@ def test_same_as_mergekit_on_one_flat_vector(count, density):
     """mergekit keeps int(density N) entries: it is asked for the one that the paper's code keeps beyond these."""
     generator = torch.Generator().manual_seed(1)
     base, *experts = (torch.randn(1000, generator=generator) for _ in range(count + 1))
-    oracle = mergekit_ties(base, experts, (int(density * 1000) + 1 + 1e-3) / 1000)
+    what = "merge of one vector"
+    oracle = mergekit_ties(base, experts, (int(density * 1000) + 1 + 1e-3) / 1000, what)
     params = TiesParams(density=density, zero_sign="positive")
     merged = ties(params, {"w": base}, [{"w": e} for e in experts], context()).state["w"]
-    torch.testing.assert_close(merged, oracle, rtol=0, atol=1e-6)
+    agree("ties", "mergekit ties", merged, oracle, what=what, atol=1e-6)
 
 
 @pytest.mark.full
@@ -230,4 +233,5 @@ def test_tensor_scope_is_mergekit():
     base, *experts = (torch.randn(40, 25, generator=generator) for _ in range(5))
     params = TiesParams(density=0.37, scope="tensor", zero_sign="positive")
     merged = ties(params, {"w": base}, [{"w": e} for e in experts], context()).state["w"]
-    torch.testing.assert_close(merged, mergekit_ties(base, experts, 0.37), rtol=0, atol=1e-6)
+    what = "merge tensor by tensor"
+    agree("ties", "mergekit ties", merged, mergekit_ties(base, experts, 0.37, what), what=what, atol=1e-6)

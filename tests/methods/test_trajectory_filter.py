@@ -11,6 +11,7 @@ from harness.methods.sampler.trajectory_filter import TrajectoryFilterParams, tr
 from harness.methods.sampler.unfiltered import unfiltered
 from harness.parts.time_grids import karras_grid
 from tests.methods.continuous import ring, solve, starts
+from tests.oracles import agree
 from tests.trial import make_context
 
 GRID = karras_grid(30, 0.05, 20.0)
@@ -30,7 +31,8 @@ def recorded(x, sigmas, **params):
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_score_is_the_variance_of_the_last_predictions(eta):
     result, predictions = recorded(starts(), GRID, last=10, eta=eta)
-    np.testing.assert_allclose(result.scores, predictions[-10:].var(axis=0).mean(axis=1), rtol=1e-9, atol=1e-15)
+    what, expected = "variances of the last 10 predictions", predictions[-10:].var(axis=0).mean(axis=1)
+    agree("trajectory-filter", "numpy", result.scores, expected, what=what, rtol=1e-9, atol=1e-15)
 
 
 def test_window_in_nats_is_the_levels_within_it():
@@ -38,7 +40,8 @@ def test_window_in_nats_is_the_levels_within_it():
     levels = GRID[:-1].numpy()
     watched = predictions[np.log(levels / levels[-1]) <= 2.0]
     assert 2 < len(watched) < 30
-    np.testing.assert_allclose(result.scores, watched.var(axis=0).mean(axis=1), rtol=1e-9, atol=1e-15)
+    what, expected = "variances of the predictions in a window", watched.var(axis=0).mean(axis=1)
+    agree("trajectory-filter", "numpy", result.scores, expected, what=what, rtol=1e-9, atol=1e-15)
 
 
 def test_default_window_is_the_last_ten_of_the_papers_toy_schedule():

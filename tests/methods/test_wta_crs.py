@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from harness.methods.sampler.crs import crs
 from harness.methods.sampler.top_k_columns import top_k_columns
 from harness.methods.sampler.wta_crs import split_size, tail_sums, variances, wta_crs
-from harness.parts.column_row import ColumnRowProblem, crs_variance, pair_norms
+from harness.parts.column_row import ColumnRowProblem, crs_variance, draw_pairs, pair_norms
+from tests.oracles import agree
 from tests.trial import bound, make_context
 
 K = 18
@@ -46,7 +47,18 @@ def test_variance_formula_is_that_of_all_draws_by_enumeration(kept):
     a, b = pareto()
     mean, spread = moments_by_enumeration(a, b, K, kept)
     np.testing.assert_allclose(mean, (a @ b).numpy(), rtol=1e-10)
-    assert variances(a, b, K)[kept].item() == pytest.approx(spread, rel=1e-10)
+    what = "variance by walking over all draws"
+    agree("wta-crs", "numpy", variances(a, b, K)[kept], spread, what=what, rtol=1e-10)
+
+
+def test_plain_sampling_is_the_mean_of_the_pairs_it_draws():
+    a, b = pareto()
+    drawn = draw_pairs(pair_norms(a, b), K, make_context().rng("pairs", 0)).tolist()
+    pairs = [np.outer(a[:, i], b[i]) for i in range(len(b))]
+    lengths = np.array([np.linalg.norm(pair) for pair in pairs])
+    expected = np.mean([pairs[i] * lengths.sum() / lengths[i] for i in drawn], axis=0)
+    found = estimates(crs, a, b, K, 1)[0]
+    agree("crs", "numpy", found, expected, what="product from given draws", rtol=1e-12, atol=1e-12)
 
 
 def test_with_nothing_kept_it_is_the_variance_of_plain_sampling():
@@ -55,16 +67,18 @@ def test_with_nothing_kept_it_is_the_variance_of_plain_sampling():
 
 
 @pytest.mark.parametrize(
-    ("component", "params"), [(crs, {}), (wta_crs, {"split": "bound"}), (wta_crs, {"split": "exact"})]
+    ("key", "component", "params"),
+    [("crs", crs, {}), ("wta-crs", wta_crs, {"split": "bound"}), ("wta-crs", wta_crs, {"split": "exact"})],
 )
-def test_estimates_are_unbiased_with_the_variance_of_the_formula(component, params):
+def test_estimates_are_unbiased_with_the_variance_of_the_formula(key, component, params):
     a, b = pareto()
     n = 1500
-    errors = estimates(component, a, b, K, n, **params) - a @ b
     split = split_size(a, b, K, params["split"]) if params else 0
-    expected = variances(a, b, K)[split].item()
+    product, expected = moments_by_enumeration(a, b, K, split)
+    errors = estimates(component, a, b, K, n, **params) - torch.as_tensor(product)
     squared = errors.square().sum((1, 2))
-    assert squared.mean().item() == pytest.approx(expected, abs=4 * squared.std().item() / n**0.5)
+    what = f"mean squared error of {n} products, by walking over all draws"
+    agree(key, "numpy", squared.mean(), expected, what=what, rtol=4 * squared.std().item() / n**0.5 / expected)
     mean, deviation = errors.mean(0), errors.std(0) / n**0.5
     assert (mean.abs() < 4.5 * deviation + 1e-9).all()
 
@@ -134,6 +148,8 @@ def test_largest_pairs_alone_are_biased_by_what_they_leave_out():
     assert torch.equal(found[0], found[1])
     left_out = tail_sums(a.T.unsqueeze(2) * b.unsqueeze(1))[K]
     torch.testing.assert_close(a @ b - found[0], left_out)
+    largest = a.numpy()[:, :K] @ b.numpy()[:K]  # pairs come sorted
+    agree("top-k-columns", "numpy", found[0], largest, what="product of the largest pairs", rtol=1e-12, atol=1e-12)
     assert left_out.norm() > 0.1
 
 
