@@ -48,7 +48,7 @@ def main() -> int:
         ]
         for n in SIZES:
             for contender, seconds, of_copy in timed(kernel, n, options.compile):
-                about = {"kernel": kernel.name, "contender": contender, "n": n, "dtype": "float32"}
+                about = {"kernel": kernel.name, "contender": contender, "n": n, "dtype": str(kernel.dtypes[0])[6:]}
                 found["measurements"] += [_measurement("gpu.time", seconds, "seconds", **about)]
                 found["measurements"] += [_measurement("gpu.of_copy", of_copy, "1", **about)]
                 sys.stdout.write(f"{kernel.name} {n} {contender}: {seconds * 1e6:.1f} us, {of_copy:.0%} of copy\n")
@@ -58,7 +58,7 @@ def main() -> int:
 
 def timed(kernel: Kernel, n: int, compiled: bool) -> Iterator[tuple[str, float, float]]:
     """Contender, least seconds of a call, and the share of the copy's rate."""
-    arguments = kernel.example(n, torch.float32, torch.Generator().manual_seed(0))
+    arguments = kernel.example(n, kernel.dtypes[0], torch.Generator().manual_seed(0))
     moved = kernel.bytes_moved(arguments)
 
     def call(form: Callable[..., object]) -> Callable[[], object]:

@@ -78,8 +78,6 @@ def kernels_bench(
     form: Annotated[Literal["terminal", "md", "json"], typer.Option("--format", help="How to write it.")] = "terminal",
 ) -> None:
     """Measure kernels on one thread, beside torch and what a user would take instead, in one run."""
-    import torch
-
     from kernels.core.listing import chosen, load_kernel
     from kernels.core.measuring import measure
     from reports.sheet import markdown_tables, terminal
@@ -89,7 +87,7 @@ def kernels_bench(
         kernel = load_kernel(name)
         for n in size or kernel.sizes:
             typer.echo(f"{name}, {n} elements", err=True)
-            timings.setdefault(name, []).extend(measure(kernel, n, torch.float32, compiled))
+            timings.setdefault(name, []).extend(measure(kernel, n, compiled=compiled))
     if form == "json":
         typer.echo(json.dumps([asdict(timing) for some in timings.values() for timing in some]))
         return
@@ -184,7 +182,7 @@ def _sheet(name: str, timings: Sequence[Timing]) -> Sheet:
     )
     return Sheet(
         title=name,
-        lines=(summary(name), f"float32, one thread, bound by {timings[0].bound}"),
+        lines=(summary(name), f"{timings[0].dtype}, one thread, bound by {timings[0].bound}"),
         groups=(columns,),
         emphasis=tuple("strong" if timing.contender == name else "" for timing in timings),
         notes=(),

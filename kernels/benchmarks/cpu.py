@@ -30,7 +30,7 @@ class Cpu:
         if len(kernel.sizes) <= SIZES[size]:
             raise NotImplementedError
         self.kernel = kernel
-        self.arguments = kernel.example(kernel.sizes[SIZES[size]], torch.float32, torch.Generator().manual_seed(0))
+        self.arguments = kernel.example(kernel.sizes[SIZES[size]], kernel.dtypes[0], torch.Generator().manual_seed(0))
         kernel.run("cpu", self.arguments)
 
     def time_cpu(self, name: str, size: str) -> None:
@@ -53,7 +53,7 @@ class FirstCall:
         code = f"""if True:
             import time, torch
             from kernels.{name} import KERNEL
-            arguments = KERNEL.example(8, torch.float32, torch.Generator().manual_seed(0))
+            arguments = KERNEL.example(8, KERNEL.dtypes[0], torch.Generator().manual_seed(0))
             begin = time.perf_counter()
             KERNEL.run("cpu", arguments)
             print(time.perf_counter() - begin)"""

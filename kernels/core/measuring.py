@@ -40,11 +40,13 @@ class Timing:
     bound: str
 
 
-def measure(kernel: Kernel, n: int, dtype: torch.dtype = torch.float32, compiled: bool = False) -> list[Timing]:
+def measure(kernel: Kernel, n: int, dtype: torch.dtype | None = None, compiled: bool = False) -> list[Timing]:
     """The kernel's CPU form, its reference, its alternatives and, if asked, its torch.compile.
 
-    `ratio` is how many times longer than the kernel a contender takes.
+    `dtype` is the first one of the kernel where none is given; `ratio` is how many times longer than the kernel a
+    contender takes.
     """
+    dtype = dtype or kernel.dtypes[0]
     torch.set_num_threads(1)
     arguments = kernel.example(n, dtype, torch.Generator().manual_seed(0))
     moved = kernel.bytes_moved(arguments)

@@ -16,7 +16,7 @@ import time, torch
 import numba.np.arraymath  # the fork server of the engine has it
 begin = time.perf_counter()
 from kernels.{name} import KERNEL
-arguments = KERNEL.example(8, torch.float32, torch.Generator().manual_seed(0))
+arguments = KERNEL.example(8, KERNEL.dtypes[0], torch.Generator().manual_seed(0))
 imported = time.perf_counter()
 KERNEL.run("cpu", arguments)
 print(imported - begin, time.perf_counter() - imported)
