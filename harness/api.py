@@ -139,31 +139,37 @@ def open_registry(path: Path | None = None) -> Registry:
 def cached(plan: Plan, registry: Registry, options: RunOptions) -> dict[str, LedgerEntry]:
     """The trials of a plan that the registry already answers.
 
-    Where seconds decide what a trial does (a budget in seconds) only this machine's records answer, and where they are
-    what is wanted (`exclusive`) only records without other trials beside them.
+    A record of another machine answers for quality, never for seconds: where seconds decide what a trial does (a budget
+    in seconds) or are what is wanted (`exclusive`) only this machine's records answer, and with `exclusive` only those
+    without other trials beside them.
     """
     if options.force:
         return {}
-    known = registry.ledger((trial.id, trial.fingerprint.id) for trial in plan.trials.values())
+    known = registry.ledger(_pairs(plan, lambda trial: not _by_seconds(trial, options)))
+    known |= registry.ledger(_pairs(plan, lambda trial: _by_seconds(trial, options)), _this_machine())
     final = CACHED - {"error"} if options.retry_failed else CACHED
     rough = _contended(known, registry) if options.exclusive else set()
-    return {
-        id: entry
-        for id, entry in known.items()
-        if entry.status in final and entry.record not in rough and _may_answer(plan.trials[id], entry)
-    }
+    return {id: entry for id, entry in known.items() if entry.status in final and entry.record not in rough}
 
 
-def _may_answer(trial: Trial, entry: LedgerEntry) -> bool:
+def _pairs(plan: Plan, chosen: Callable[[Trial], bool]) -> list[tuple[str, str]]:
+    return [(trial.id, trial.fingerprint.id) for trial in plan.trials.values() if chosen(trial)]
+
+
+def _by_seconds(trial: Trial, options: RunOptions) -> bool:
+    return options.exclusive or "seconds" in trial.identity["budget"]
+
+
+def _this_machine() -> str:
     from harness.engines.environment import environment, machine_id
 
-    return "seconds" not in trial.identity["budget"] or entry.machine == machine_id(environment())
+    return machine_id(environment())
 
 
 def _contended(known: Mapping[str, LedgerEntry], registry: Registry) -> set[str]:
     if not known:
         return set()
-    sql = "SELECT record FROM trials WHERE contended AND record IN (SELECT unnest($1::VARCHAR[]))"
+    sql = "SELECT record FROM store.trial WHERE contended AND record IN (SELECT unnest($1::VARCHAR[]))"
     return set(registry.table(sql, [[entry.record for entry in known.values()]])["record"].to_pylist())
 
 

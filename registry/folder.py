@@ -9,6 +9,11 @@ from pathlib import Path
 
 NAME = ".methodbench"
 VARIABLE = "METHODBENCH_REGISTRY"
+#: File systems between machines: their locks may not reach other machines, and a lost connection looks like damage.
+REMOTE = frozenset(
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.rclone", "fuse.sshfs", "glusterfs"}
+    | {"gpfs", "lustre", "ncpfs", "nfs", "nfs4", "smb", "smb2", "smb3", "smbfs"}
+)
 
 
 def find_registry(start: Path, override: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
@@ -71,6 +76,11 @@ class Folder:
         return self.root / "registry.sealing"
 
     @property
+    def rebuilding(self) -> Path:
+        """The file whose flock is held while a new index is made, so that one process makes one at a time."""
+        return self.root / "registry.rebuilding"
+
+    @property
     def holders(self) -> Path:
         """One small file per process that holds `lock`: who, where, since when."""
         return self.root / "holders"
@@ -79,6 +89,24 @@ class Folder:
         """Schema numbers for which a folder exists under `segments` or `index`, ascending."""
         names = (path.name for path in (self.root / part).glob("v*"))
         return sorted(int(name[1:]) for name in names if name[1:].isdigit())
+
+
+def remote_filesystem(path: Path, mounts: str) -> str | None:
+    """Name of the network file system that `path` lies on; None on a local one.
+
+    Args:
+        mounts: text of /proc/mounts; of mounts on one place the last counts.
+    """
+    inside, kind = -1, ""
+    real = path.resolve()
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        place = Path(fields[1].encode().decode("unicode_escape"))  # a space is written \040
+        if real.is_relative_to(place) and len(place.parts) >= inside:
+            inside, kind = len(place.parts), fields[2]
+    return kind if kind in REMOTE else None
 
 
 def sync_folder(path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from registry.errors import DamagedIndex, RegistryBusy, RegistryError, is_disk_full, one_line
 from registry.folder import Folder
 from registry.ingest import Ingested, ingest, lake, new_segments
-from registry.lock import TIMEOUT, hold
+from registry.lock import TIMEOUT, hold, rebuilding
 from registry.migrate import install, migrations, prepare, refuse_newer, remove, run_steps, wal
 from registry.quarantine import move_file
 
@@ -61,7 +61,7 @@ def take_in(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
         RegistryBusy: the index was not free in time; what is not taken in stays for the next time.
         RegistryError: the registry was written by a newer program, or the disk is full.
     """
-    path, total, mended = index_path(folder), Ingested(), False
+    path, rounds, mended = index_path(folder), list[Ingested](), False
     while True:
         with hold(folder, exclusive=True, timeout=timeout):
             try:
@@ -74,26 +74,67 @@ def take_in(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
                 done = Ingested(quarantined=_put_aside(folder, path, str(error)))
             except OSError as error:
                 raise RegistryError(f"{path.parent}: cannot make the index: {error.strerror}") from None
-        total.segments += done.segments
-        total.records += done.records
-        total.quarantined += done.quarantined
+        rounds.append(done)
         if not more:
-            return total
+            return _total(rounds)
+
+
+@contextlib.contextmanager
+def writing(folder: Folder, timeout: float = TIMEOUT) -> Iterator[DuckDBPyConnection]:
+    """A connection that may write, under the exclusive lock.
+
+    Raises:
+        RegistryBusy: the index was not free in time.
+        RegistryError: the registry was written by a newer program, or the index cannot be opened.
+    """
+    path = index_path(folder)
+    with hold(folder, exclusive=True, timeout=timeout):
+        prepare(folder, migrations())
+        with _connected(path, read_only=False) as connection:
+            yield connection
 
 
 def rebuild(folder: Folder, timeout: float = TIMEOUT) -> Ingested:
-    """Make the index anew from the whole lake; the old one serves until the new one is complete."""
+    """Make the index anew from the whole lake; the old one serves readers and ingest until the new one is complete.
+
+    Raises:
+        RegistryBusy: another process rebuilds, or the index was not free for the exchange in time.
+        RegistryError: the disk is full; the old index stays.
+    """
     target = index_path(folder)
-    draft = target.with_suffix(".draft")
-    with hold(folder, exclusive=True, timeout=timeout):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(".rebuilt")
+    with rebuilding(folder, timeout):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            rounds = [_fill(folder, draft, anew=True)]
+            with hold(folder, exclusive=True, timeout=timeout):
+                if not _holds_only(draft, lake(folder)):
+                    rounds.clear()
+                rounds.append(_fill(folder, draft, anew=not rounds))
+                install(draft, target)
+        except OSError as error:
+            raise RegistryError(f"{draft}: cannot make the index: {error.strerror}") from None
+        finally:
+            remove(draft)
+    return _total(rounds)
+
+
+def _fill(folder: Folder, draft: Path, anew: bool) -> Ingested:
+    """Take every segment of the lake that it lacks into a new index that nobody else opens."""
+    if anew:
         remove(draft)
         run_steps(draft, migrations())
-        with _connected(draft, read_only=False) as connection:
-            done = ingest(folder, connection, lake(folder), seconds=float("inf"))
-            connection.execute("CHECKPOINT")
-        install(draft, target)
+    with _connected(draft, read_only=False) as connection:
+        done = ingest(folder, connection, new_segments(folder, connection), seconds=float("inf"))
+        connection.execute("CHECKPOINT")
     return done
+
+
+def _holds_only(draft: Path, segments: Sequence[Path]) -> bool:
+    """Whether every segment that a new index took in is still there: a compaction may have replaced some."""
+    with _connected(draft, read_only=True) as connection:
+        known = {name for (name,) in connection.execute("SELECT name FROM store.segment").fetchall()}
+    return known <= {path.name for path in segments}
 
 
 def _slice(folder: Folder, path: Path) -> tuple[Ingested, bool]:
@@ -102,6 +143,14 @@ def _slice(folder: Folder, path: Path) -> tuple[Ingested, bool]:
         waiting = new_segments(folder, connection)
         done = ingest(folder, connection, waiting, SLICE)
     return done, done.segments + len(done.quarantined) < len(waiting)
+
+
+def _total(rounds: Sequence[Ingested]) -> Ingested:
+    return Ingested(
+        sum(done.segments for done in rounds),
+        sum(done.records for done in rounds),
+        [name for done in rounds for name in done.quarantined],
+    )
 
 
 def index_path(folder: Folder) -> Path:
@@ -122,7 +171,7 @@ def _connected(path: Path, read_only: bool) -> Iterator[DuckDBPyConnection]:
     except duckdb.Error as error:
         reason = one_line(error)
         damage = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
-        if isinstance(error, damage):
+        if isinstance(error, damage) and not is_disk_full(error):
             reason += "; run `bench registry rebuild`"
         raise RegistryError(f"{path}: {reason}") from None
     finally:

@@ -17,6 +17,7 @@ from registry.migrate import migrations, quoted
 from registry.quarantine import move_file
 from registry.records import SCHEMA
 from registry.segments import MANIFEST, MAX_POINTS, MAX_RECORDS
+from registry.tombstones import bury
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -33,10 +34,11 @@ SELECT (SELECT coalesce(max(number), 0) FROM store.record) + row_number() OVER (
     CASE WHEN kind = 'trial' THEN rest -> '$.kernels' END AS kernels
 FROM read_parquet({files}, union_by_name = true, filename = true)
 WHERE record NOT IN (SELECT record FROM store.record)
+    AND (kind = 'tombstone' OR record NOT IN (SELECT record FROM store.tombstone))
 """
+ONCE = "DELETE FROM incoming WHERE number NOT IN (SELECT min(number) FROM incoming GROUP BY record)"
 
 STEPS = (
-    "DELETE FROM incoming WHERE number NOT IN (SELECT min(number) FROM incoming GROUP BY record)",
     "INSERT INTO store.record SELECT record, number, kind, segment FROM incoming ORDER BY number",
     """
 INSERT INTO store.trial
@@ -108,7 +110,7 @@ SELECT number, record, rest ->> '$.benchmark', rest -> '$.params', rest ->> '$.c
     try_cast(rest ->> '$.low' AS DOUBLE), try_cast(rest ->> '$.high' AS DOUBLE),
     try_cast(rest -> '$.samples' AS DOUBLE[])
 FROM incoming WHERE kind = 'benchmark' ORDER BY number""",
-    # newest and current of every trial that got a record
+    # newest and current of every trial that got or lost a record
     """
 CREATE OR REPLACE TEMP TABLE ranked AS
 SELECT number, newest,
@@ -118,7 +120,7 @@ FROM (
         PARTITION BY trial, fingerprint ORDER BY status IN ('ok', 'diverged') DESC, started DESC, record
     ) = 1 AS newest
     FROM store.trial
-    WHERE trial IN (SELECT trial FROM incoming WHERE kind = 'trial')
+    WHERE trial IN (SELECT trial FROM touched)
 )""",
     """
 UPDATE store.trial SET newest = ranked.newest, current = ranked.current FROM ranked
@@ -169,7 +171,7 @@ def ingest(folder: Folder, connection: DuckDBPyConnection, paths: Sequence[Path]
     A segment that cannot be read goes to quarantine/ with the reason and stops nothing.
     """
     done, deadline = Ingested(), time.monotonic() + seconds
-    for group in _groups(_manifests(folder, connection, paths, done)):
+    for group in groups(_manifests(folder, connection, paths, done)):
         _take(folder, connection, group, done)
         if time.monotonic() > deadline:
             break
@@ -180,7 +182,7 @@ def _take(folder: Folder, connection: DuckDBPyConnection, group: Sequence[Manife
     import duckdb
 
     try:
-        done.records += _transaction(connection, group)
+        done.records += transaction(connection, group)
         done.segments += len(group)
     except duckdb.Error as error:
         with contextlib.suppress(duckdb.Error):
@@ -205,16 +207,18 @@ def _fault(manifest: Manifest) -> str | None:
         for step in migrations():
             connection.execute(step.sql)
         try:
-            _transaction(connection, [manifest])
+            transaction(connection, [manifest])
         except duckdb.Error as error:
             return one_line(error)
     return None
 
 
-def _transaction(connection: DuckDBPyConnection, group: Sequence[Manifest]) -> int:
+def transaction(connection: DuckDBPyConnection, group: Sequence[Manifest]) -> int:
     files = "[" + ", ".join(quoted(manifest.path) for manifest in group) + "]"
     connection.execute("BEGIN")
     connection.execute(INCOMING.format(files=files))
+    connection.execute(ONCE)
+    bury(connection)
     for step in STEPS:
         connection.execute(step)
     connection.executemany(
@@ -235,16 +239,16 @@ def _manifests(
     for start in range(0, len(paths), 64):
         some = paths[start : start + 64]
         try:
-            yield from _read_manifests(connection, some)
+            yield from read_manifests(connection, some)
         except (duckdb.Error, RegistryError):
             for path in some:
                 try:
-                    yield from _read_manifests(connection, [path])
+                    yield from read_manifests(connection, [path])
                 except (duckdb.Error, RegistryError) as error:
                     _set_aside(folder, path, one_line(error), done)
 
 
-def _read_manifests(connection: DuckDBPyConnection, paths: Sequence[Path]) -> list[Manifest]:
+def read_manifests(connection: DuckDBPyConnection, paths: Sequence[Path]) -> list[Manifest]:
     by_name = {str(path): path for path in paths}
     rows = connection.execute(
         "SELECT f.file_name, f.num_rows, decode(k.value) FROM parquet_file_metadata($files) f "
@@ -268,7 +272,7 @@ def _manifest(path: Path, rows: int, text: str | None) -> Manifest:
     return manifest
 
 
-def _groups(manifests: Iterator[Manifest]) -> Iterator[list[Manifest]]:
+def groups(manifests: Iterator[Manifest]) -> Iterator[list[Manifest]]:
     group: list[Manifest] = []
     for manifest in manifests:
         full = sum(m.records for m in group) + manifest.records > MAX_RECORDS

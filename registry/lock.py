@@ -19,10 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import RegistryBusy, RegistryError
-from registry.folder import Folder
+from registry.folder import Folder, remote_filesystem
 
 TIMEOUT = 30.0
+#: Seconds between two looks at a lock.  Readers look more often: they are short, people wait for them, and among many
+#: writers one would else get its turn as rarely as any of those.
+PAUSE, READER_PAUSE = 0.01, 0.001
+MOUNTS = Path("/proc/mounts")
 _number = itertools.count()
+_looked_at: set[Path] = set()
 
 
 @contextlib.contextmanager
@@ -33,11 +38,11 @@ def hold(folder: Folder, exclusive: bool, timeout: float = TIMEOUT) -> Iterator[
         RegistryBusy: not free within `timeout` seconds (0: not free now); the message names the holders.
         RegistryError: the lock file cannot be made.
     """
-    mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    mode, pause = (fcntl.LOCK_EX, PAUSE) if exclusive else (fcntl.LOCK_SH, READER_PAUSE)
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
         turn, lock = _open(folder, folder.turn, stack), _open(folder, folder.lock, stack)
-        if not (_wait(turn, fcntl.LOCK_EX, deadline) and _wait(lock, mode, deadline)):
+        if not (_wait(turn, fcntl.LOCK_EX, deadline, pause) and _wait(lock, mode, deadline, pause)):
             raise RegistryBusy(_busy(folder, timeout))
         fcntl.flock(turn, fcntl.LOCK_UN)
         stack.enter_context(_named(folder, exclusive))
@@ -52,6 +57,21 @@ def sealing(folder: Folder, timeout: float) -> Iterator[bool]:
     """
     with contextlib.ExitStack() as stack:
         yield _wait(_open(folder, folder.sealing, stack), fcntl.LOCK_EX, time.monotonic() + timeout)
+
+
+@contextlib.contextmanager
+def rebuilding(folder: Folder, timeout: float) -> Iterator[None]:
+    """One process makes a new index at a time; readers and ingest go on meanwhile.
+
+    Raises:
+        RegistryBusy: another one still does after `timeout` seconds.
+    """
+    with contextlib.ExitStack() as stack:
+        if not _wait(_open(folder, folder.rebuilding, stack), fcntl.LOCK_EX, time.monotonic() + timeout):
+            raise RegistryBusy(
+                f"{folder.root}: another process rebuilds the index, waited {timeout:g} s; run again later"
+            )
+        yield
 
 
 def holders(folder: Folder) -> list[dict[str, Any]]:
@@ -76,10 +96,26 @@ def _open(folder: Folder, path: Path, stack: contextlib.ExitStack) -> int:
     except OSError as error:
         raise RegistryError(f"{path}: cannot open the lock: {error.strerror}") from None
     stack.callback(os.close, fd)
+    _warn_if_remote(folder.root)
     return fd
 
 
-def _wait(fd: int, mode: int, deadline: float) -> bool:
+def _warn_if_remote(root: Path) -> None:
+    """Say once per process and registry that it lies on a network file system."""
+    if root in _looked_at:
+        return
+    _looked_at.add(root)
+    with contextlib.suppress(OSError):
+        kind = remote_filesystem(root, MOUNTS.read_text(errors="replace"))
+        if kind is not None:
+            sys.stderr.write(
+                f"warning: {root} is on a network file system ({kind}), where locks may not hold between machines: use "
+                "a local folder with --registry or METHODBENCH_REGISTRY, and bring machines together by copying "
+                "segments\n"
+            )
+
+
+def _wait(fd: int, mode: int, deadline: float, longest: float = PAUSE) -> bool:
     pause = 0.0005
     while True:
         try:
@@ -90,7 +126,7 @@ def _wait(fd: int, mode: int, deadline: float) -> bool:
             if left <= 0:
                 return False
             time.sleep(min(pause, left))
-            pause = min(2 * pause, 0.01)
+            pause = min(2 * pause, longest)
 
 
 @contextlib.contextmanager

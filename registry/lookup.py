@@ -51,15 +51,22 @@ class Missing:
     identity: dict[str, Any]
 
 
-def ledger(connection: DuckDBPyConnection, pairs: Sequence[tuple[str, str]]) -> dict[str, LedgerEntry]:
-    """What answers for each (trial, fingerprint); trials without an answer are left out."""
+def ledger(
+    connection: DuckDBPyConnection, pairs: Sequence[tuple[str, str]], machine: str | None = None
+) -> dict[str, LedgerEntry]:
+    """What answers for each (trial, fingerprint); trials without an answer are left out.
+
+    Args:
+        machine: only records of this machine answer, also where a newer one came from elsewhere.
+    """
     rows = connection.execute(
         """
-        SELECT t.trial, t.status, t.run, t.started, t.machine, t.record
+        SELECT DISTINCT ON (t.trial, t.fingerprint) t.trial, t.status, t.run, t.started, t.machine, t.record
         FROM (SELECT unnest($1::VARCHAR[]) AS trial, unnest($2::VARCHAR[]) AS fingerprint) asked
         JOIN store.trial t USING (trial, fingerprint)
-        WHERE t.newest""",
-        [[trial for trial, _ in pairs], [fingerprint for _, fingerprint in pairs]],
+        WHERE CASE WHEN $3 IS NULL THEN t.newest ELSE t.machine = $3 END
+        ORDER BY t.status IN ('ok', 'diverged') DESC, t.started DESC, t.record""",
+        [[trial for trial, _ in pairs], [fingerprint for _, fingerprint in pairs], machine],
     ).fetchall()
     return {trial: LedgerEntry(*rest) for trial, *rest in rows}
 
@@ -128,7 +135,8 @@ def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str
     """Planned trials of ended runs that never got a record.
 
     A planned trial has one when something was recorded for it since its run started, or when it was cached then: an
-    answer under the planned fingerprint.  Plans without fingerprints cannot say that, so their rows are left out.
+    answer under the planned fingerprint.  Plans without fingerprints cannot say that, so their rows are left out, as
+    are trials of which a record was dropped since their run started.
 
     Args:
         running: runs that still have a live writer.
@@ -149,6 +157,7 @@ def missing(connection: DuckDBPyConnection, running: Iterable[str], machine: str
                     OR (t.fingerprint = p.fingerprint AND t.status IN ('ok', 'diverged', 'skipped', 'error'))
                 )
             )
+            AND NOT EXISTS (SELECT 1 FROM store.tombstone d WHERE d.trial = p.trial AND d.dropped >= u.started)
         ORDER BY u.started DESC, p.method, p.task, p.seed""",
         [list(running), machine],
     ).fetchall()

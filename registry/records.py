@@ -1,8 +1,8 @@
 """The shape of a record, its canonical JSON text and its hash.
 
-A record is a JSON-like dict of kind "trial" (one finished trial), "run" (one `bench run` and its plan) or "benchmark"
-(one measurement of a kernel).  Its payload is canonical: sorted keys, no spaces, shortest floats, NaN and infinities as
-`NaN`, `Infinity`, `-Infinity`.
+A record is a JSON-like dict of kind "trial" (one finished trial), "run" (one `bench run` and its plan), "benchmark"
+(one measurement of a kernel) or "tombstone" (records that shall count no more).  Its payload is canonical: sorted keys,
+no spaces, shortest floats, NaN and infinities as `NaN`, `Infinity`, `-Infinity`.
 """
 
 from __future__ import annotations
@@ -74,16 +74,25 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
         "high": float,
         "samples": list,
     },
+    "tombstone": {
+        "run": str,
+        "machine": str,
+        "started": float,
+        "reason": str,
+        "buried": list,
+    },
 }
 REQUIRED = {
     "trial": frozenset(("run", "machine", "started", "trial", "fingerprint", "status")),
     "run": frozenset(("run", "machine", "started", "spec", "plan")),
     "benchmark": frozenset(("run", "machine", "started", "benchmark", "commit", "status")),
+    "tombstone": frozenset(("run", "machine", "started", "reason", "buried")),
 }
-#: Fields of the entries of `points` and `plan`; the first three, or four, are required.
+#: Fields of the entries of `points`, `plan` and `buried`; the first three, four, or one, are required.
 POINT: Mapping[str, type] = {"metric": str, "step": int, "value": float, "seconds": float, "nfe": int, "bits": int}
 PLANNED: Mapping[str, type] = {"trial": str, "method": str, "task": str, "seed": int, "fingerprint": str}
-_ENTRIES = {"points": (POINT, 3), "plan": (PLANNED, 4)}
+BURIED: Mapping[str, type] = {"record": str, "run": str, "trial": str}
+_ENTRIES = {"points": (POINT, 3), "plan": (PLANNED, 4), "buried": (BURIED, 1)}
 
 #: Canonical JSON text of a value.
 compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -120,6 +129,11 @@ def check(record: Mapping[str, Any]) -> dict[str, Any]:
     for name, (fields, required) in _ENTRIES.items():
         if name in checked:
             checked[name] = _entries(checked[name], fields, required, f"{kind} record: {name}")
+    for number, entry in enumerate(checked["buried"] if kind == "tombstone" else ()):
+        if not _HASH.fullmatch(entry["record"]):
+            raise RecordError(
+                f"tombstone record: buried[{number}]: record is {entry['record'][:60]!r}, expected 32 hex digits"
+            )
     return checked
 
 

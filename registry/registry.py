@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry import lookup
+from registry.compact import Compacted, compact
 from registry.errors import RegistryBusy, RegistryError
 from registry.folder import Folder
 from registry.index import index_path, reading, rebuild, take_in
@@ -18,25 +19,38 @@ from registry.log import Durability, LogWriter, is_alive, run_of
 from registry.lookup import Known, LedgerEntry, Missing
 from registry.records import SCHEMA
 from registry.segments import Sealed, seal_logs, to_record
+from registry.tombstones import Chosen, Selection, select, tombstones
+from registry.verify import Verified, verify
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+    from registry.receive import Received
+    from registry.send import Sent
+
 #: Seconds that a sync which must not stop a run waits for its turn.
 BRIEFLY = 0.5
 #: What `info` counts.
-COUNTED = ("records", "trials", "points", "runs", "segments")
+COUNTED = {
+    "records": "store.record",
+    "trials": "store.trial",
+    "points": "store.point",
+    "runs": "store.run",
+    "segments": "store.segment",
+    "dropped": "main.dropped",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did; `busy`: the index was not free, segments wait for the next sync."""
+    """What a sync did; `busy`: the index was not free, segments wait; `newer`: logs left to a newer methodbench."""
 
     sealed: int
     ingested: int
     quarantined: tuple[str, ...]
     busy: bool
+    newer: tuple[str, ...] = ()
 
 
 class Registry:
@@ -48,6 +62,8 @@ class Registry:
     """
 
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        if Path(path).is_file():
+            raise RegistryError(f"{path}: a file, no registry; a bundle answers query, leaderboard and compare only")
         self.folder = Folder(Path(path))
         self.timeout = timeout
 
@@ -82,12 +98,17 @@ class Registry:
         except RegistryBusy:
             if wait:
                 raise
-            return SyncReport(sealed.records, 0, tuple(sealed.quarantined), busy=True)
-        return SyncReport(sealed.records, done.records, (*sealed.quarantined, *done.quarantined), busy=False)
+            return SyncReport(sealed.records, 0, tuple(sealed.quarantined), True, tuple(sealed.newer))
+        quarantined = (*sealed.quarantined, *done.quarantined)
+        return SyncReport(sealed.records, done.records, quarantined, False, tuple(sealed.newer))
 
     def rebuild(self) -> Ingested:
         """Make the index anew from the lake."""
         return rebuild(self.folder, self.timeout)
+
+    def verify(self) -> Verified:
+        """Read every log and segment and compare the index with them; nothing is changed."""
+        return verify(self.folder, self.timeout)
 
     @contextmanager
     def reading(self) -> Iterator[DuckDBPyConnection]:
@@ -118,13 +139,13 @@ class Registry:
             raise RegistryError(f"{self.folder.root}: no registry here yet; `bench run` makes one")
         return run_query(self.folder, sql, max_rows, seconds, self.timeout)
 
-    def ledger(self, pairs: Iterable[tuple[str, str]]) -> dict[str, LedgerEntry]:
-        """For each (trial, fingerprint) the record that answers; trials without one are left out."""
+    def ledger(self, pairs: Iterable[tuple[str, str]], machine: str | None = None) -> dict[str, LedgerEntry]:
+        """For each (trial, fingerprint) the record that answers, or the one of a machine; the others are left out."""
         asked = list(pairs)
         if not asked or not self.exists():
             return {}
         with self.reading() as connection:
-            return lookup.ledger(connection, asked)
+            return lookup.ledger(connection, asked, machine)
 
     def latest(self, trials: Iterable[str]) -> dict[str, list[Known]]:
         """For each trial every fingerprint that ever answered, newest first: why something runs again."""
@@ -196,8 +217,73 @@ class Registry:
             "held_by": holders(folder),
         }
 
+    def select(self, selection: Selection) -> list[Chosen]:
+        """The records that a selection meets, for `drop`; call after `sync`.
+
+        Raises:
+            RegistryError: it is empty, or names what there is not.
+        """
+        with self.reading() as connection:
+            return select(connection, selection)
+
+    def drop(self, chosen: Sequence[Chosen], reason: str, machine: str) -> int:
+        """Bury records for good, here and wherever the tombstones arrive; how many.
+
+        Raises:
+            RegistryBusy: the index was not free in time; the records are buried with the next sync.
+            RegistryError: a full disk.
+        """
+        for tombstone in tombstones(chosen, reason, machine):
+            with self.writer(tombstone["run"]) as writer:
+                writer.append(tombstone)
+        if chosen:
+            self.sync()
+        return len(chosen)
+
+    def compact(self) -> Compacted:
+        """Make few segments of many, without the records that were dropped.
+
+        Raises:
+            RegistryBusy: another process seals, compacts or rebuilds, or the index was not free in time.
+            RegistryError: a full disk, or a damaged segment; nothing is lost.
+        """
+        if not self.exists():
+            return Compacted(0, 0, 0)
+        self.sync()
+        return compact(self.folder, self.timeout)
+
+    def send(self, target: Path, runs: Sequence[str] = (), specs: Sequence[str] = ()) -> Sent:
+        """Write everything, or some runs and what answers their plans, for another registry; see `registry.send`."""
+        from registry.send import send
+
+        if not self.exists():
+            raise RegistryError(f"{self.folder.root}: no registry here yet; `bench run` makes one")
+        self.sync()
+        return send(self.folder, target, runs, specs, self.timeout)
+
+    def receive(self, path: Path, drops: bool = False) -> Received:
+        """Take what is new from a parcel that `send` wrote; see `registry.receive`."""
+        from registry.receive import receive
+
+        return receive(self.folder, path, drops, self.timeout)
+
+    def merge(self, other: Path) -> Received:
+        """Take what is new from another registry, also its tombstones; see `registry.receive`."""
+        from registry.receive import merge
+
+        return merge(self.folder, Folder(other), self.timeout)
+
+    def bundle(self, target: Path, specs: Sequence[str] = ()) -> dict[str, int]:
+        """Write the results of all or some specs as one file for readers; see `registry.bundle`."""
+        from registry.bundle import write_bundle
+
+        if not self.exists():
+            raise RegistryError(f"{self.folder.root}: no registry here yet; `bench run` makes one")
+        self.sync()
+        return write_bundle(self.folder, target, specs, self.timeout)
+
     def _counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        counts = ", ".join(f"(SELECT count(*) FROM store.{name[:-1]})" for name in COUNTED)
+        counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in COUNTED.values())
         with self.reading() as connection:
             row = connection.execute(f"SELECT {counts}").fetchone() or ()
             return dict(zip(COUNTED, row, strict=True)), lookup.statuses(connection)

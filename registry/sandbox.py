@@ -48,14 +48,21 @@ def main(index: str, max_rows: int, seconds: float, max_bytes: int) -> None:
 
 
 def _check(connection: Any, sql: str) -> None:
-    kinds = [statement.type.name for statement in connection.extract_statements(sql)]
+    kinds = [_kind(statement) for statement in connection.extract_statements(sql)]
     if not kinds:
         raise Refused("the query is empty")
     if len(kinds) > 1:
         raise Refused(f"one statement at a time: found {len(kinds)}")
     if kinds[0] not in ALLOWED:
-        name = "this statement" if kinds[0] == "MULTI" else kinds[0]
-        raise Refused(f"{name} is not allowed: queries are read-only, use SELECT")
+        raise Refused(f"{kinds[0]} is not allowed: queries are read-only, use SELECT")
+
+
+def _kind(statement: Any) -> str:
+    try:
+        kind = str(statement.type.name)
+    except ValueError:  # DuckDB's Python names not all of its kinds
+        return "this statement"
+    return "this statement" if kind == "MULTI" else kind
 
 
 def _rows(connection: Any, sql: str, max_rows: int, max_bytes: int) -> Any:

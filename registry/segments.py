@@ -12,17 +12,20 @@ import json
 import mmap
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import NewerRecord, RecordError, RegistryError, one_line
 from registry.folder import Folder, sync_folder
 from registry.log import Bad, claim, read_frames
 from registry.quarantine import keep_bytes
 from registry.records import FIELDS, PLANNED, POINT, SCHEMA, compact, parse, record_hash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Columns in their order.  Columns are only ever added.
 COLUMNS: Mapping[str, type] = {
@@ -40,6 +43,13 @@ MAX_POINTS = 200_000
 MAX_BYTES = 64 * 2**20
 #: Columns whose values hardly repeat: a dictionary of them would only be in the way.
 PLAIN = ("record", "trial", "log", "points")
+#: How segments are written.
+PARQUET: Mapping[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": [name for name in COLUMNS if name not in PLAIN],
+    "write_page_checksum": True,
+    "store_schema": False,
+}
 #: Logs that one round of sealing holds open.
 MAX_LOGS = 200
 
@@ -55,12 +65,14 @@ class Sealed:
     records: int = 0
     segments: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
+    newer: list[str] = field(default_factory=list)
 
 
 def seal_logs(folder: Folder) -> Sealed:
     """Turn every log whose writer is gone into segments; live logs are left alone.
 
     A log goes only when its records are durable in segments.  Bytes that are no record go to quarantine/.
+    A log with a record of a newer program stays.
 
     Raises:
         RegistryError: a segment cannot be written (a full disk); the logs stay.
@@ -96,7 +108,8 @@ def _seal(folder: Folder, claimed: list[tuple[Path, int]], sealed: Sealed) -> No
                     sealed.segments.append(batch.write(folder))
                     sealed.records, batch = sealed.records + len(batch), Batch()
         except NewerRecord:
-            continue  # left to the newer program
+            sealed.newer.append(path.name)  # left to the newer program
+            continue
         done.append(path)
     if len(batch):
         sealed.segments.append(batch.write(folder))
@@ -160,43 +173,12 @@ class Batch:
 
     def write(self, folder: Folder) -> str:
         """Write the segment durably and give its name."""
+        return write_segment(folder.lake(SCHEMA), self.table())
+
+    def table(self) -> pa.Table:
+        """The records as the rows of a segment."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        table = self._table(pa)
-        digest = hashlib.sha256("".join(sorted(self.hashes)).encode()).hexdigest()[:32]
-        manifest = {
-            "schema": SCHEMA,
-            "records": len(self),
-            "points": sum(len(points or ()) for points in self.points),
-            "digest": digest,
-            "created": time.time(),
-            "host": os.uname().nodename,
-        }
-        lake = folder.lake(SCHEMA)
-        lake.mkdir(parents=True, exist_ok=True)
-        target, draft = lake / f"{digest}.parquet", lake / f".{digest}.{os.getpid()}"
-        try:
-            with draft.open("wb") as file:
-                with pq.ParquetWriter(
-                    file,
-                    table.schema,
-                    compression="zstd",
-                    use_dictionary=[name for name in COLUMNS if name not in PLAIN],
-                    write_page_checksum=True,
-                    store_schema=False,
-                ) as writer:
-                    writer.write_table(table)
-                    writer.add_key_value_metadata({MANIFEST: json.dumps(manifest)})
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(target)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_folder(lake)
-        return target.name
-
-    def _table(self, pa: Any) -> Any:
         types = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
         arrays: dict[str, Any] = {"record": pa.array(self.hashes, pa.string())}
         for name, values in self.scalars.items():
@@ -206,6 +188,52 @@ class Batch:
         arrays["points"] = _structs(pa, self.points, {name: types[kind] for name, kind in POINT.items()})
         arrays["plan"] = _structs(pa, self.plan, {name: types[kind] for name, kind in PLANNED.items()})
         return pa.table({name: arrays[name] for name in COLUMNS})
+
+
+def write_segment(lake: Path, table: pa.Table) -> str:
+    """Write a segment of these rows into a folder, durably, and give its name."""
+    import pyarrow.parquet as pq
+
+    manifest = manifest_of(table)
+    lake.mkdir(parents=True, exist_ok=True)
+    target, draft = lake / f"{manifest['digest']}.parquet", lake / f".{manifest['digest']}.{os.getpid()}"
+    try:
+        with draft.open("wb") as file:
+            with pq.ParquetWriter(file, table.schema, **PARQUET) as writer:
+                writer.write_table(table)
+                writer.add_key_value_metadata({MANIFEST: json.dumps(manifest)})
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(lake)
+    return target.name
+
+
+def manifest_of(*tables: pa.Table) -> dict[str, Any]:
+    """What the footer of a segment with the rows of these tables says of it."""
+    hashes = [name for table in tables for name in table["record"].to_pylist()]
+    return {
+        "schema": SCHEMA,
+        "records": len(hashes),
+        "points": sum(points_in(table) for table in tables),
+        "digest": digest_of(hashes),
+        "created": time.time(),
+        "host": os.uname().nodename,
+    }
+
+
+def digest_of(hashes: Iterable[str]) -> str:
+    """32 hex digits that name a segment by the records it holds."""
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:32]
+
+
+def points_in(table: pa.Table) -> int:
+    """How many points the rows of a segment hold."""
+    import pyarrow.compute as pc
+
+    return pc.sum(pc.list_value_length(table["points"])).as_py() or 0
 
 
 def _structs(pa: Any, lists: list[list[dict[str, Any]] | None], types: Mapping[str, Any]) -> Any:

@@ -45,8 +45,28 @@ def open_registry(path: Path | None) -> Registry:
     from harness import api
 
     store = api.open_registry(path)
-    store.sync(wait=False)
+    newer = store.sync(wait=False).newer
+    if newer:
+        typer.echo(
+            f"{store.folder.logs}: {len(newer)} log(s) of a newer methodbench, left as they are; upgrade methodbench "
+            "to see their results",
+            err=True,
+        )
     return store
+
+
+def open_results(path: Path | None) -> Registry:
+    """What a command that only shows results reads: the registry, or a bundle that `bench export` wrote."""
+    import os
+
+    from registry import find_registry
+
+    found = find_registry(Path.cwd(), path, os.environ)
+    if not found.is_file():
+        return open_registry(path)
+    from registry.bundle_reader import Bundle
+
+    return Bundle(found)
 
 
 def leaderboard_text(store: Registry, specs: list[str], form: str) -> str:

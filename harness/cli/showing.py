@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.options import AllowPlugins, Plugins, RegistryPath, complete_spec, leaderboard_text, open_registry
+from harness.cli.options import (
+    AllowPlugins,
+    Plugins,
+    RegistryPath,
+    complete_spec,
+    leaderboard_text,
+    open_registry,
+    open_results,
+)
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -19,7 +28,7 @@ def leaderboard(
     registry: RegistryPath = None,
 ) -> None:
     """Print the leaderboards of the newest run of each spec."""
-    typer.echo(leaderboard_text(open_registry(registry), specs or [], form))
+    typer.echo(leaderboard_text(open_results(registry), specs or [], form))
 
 
 @app.command(epilog="Examples: bench compare sgd adamw quickstart · bench compare quickstart --at HEAD --run")
@@ -37,7 +46,7 @@ def compare(
     from harness import api
     from reports.compare import render_comparison
 
-    store = open_registry(registry)
+    store = open_registry(registry) if at or run else open_results(registry)
     if at:
         from harness.commits import CommitError
         from specs.files import locate
@@ -74,18 +83,37 @@ def explain(
         typer.echo(text(plan, explain_plan(plan, store)))
 
 
-@app.command(epilog='Example: bench query "SELECT status, count(*) FROM trials GROUP BY status"')
+@app.command(
+    epilog='Examples: bench query "SELECT status, count(*) FROM trials GROUP BY status" · '
+    'bench query "FROM leaderboard" --out leaderboard.parquet'
+)
 def query(
     sql: Annotated[str, typer.Argument(help="One read-only statement; see `SHOW TABLES`.")],
-    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    form: Annotated[
+        str | None, typer.Option("--format", help="table, csv, json, parquet or arrow; by default as --out ends.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     max_rows: Annotated[int, typer.Option(min=1, help="Stop with an error beyond so many rows.")] = 10_000,
     seconds: Annotated[float, typer.Option(min=0.01, help="Stop with an error after so many seconds.")] = 30.0,
     registry: RegistryPath = None,
 ) -> None:
     """Ask the registry in SQL, read-only, without access to files or the network."""
     from harness.listing import format_table
+    from registry import RegistryError
+    from registry.query import BINARY, form_of, packed, write_answer
 
-    typer.echo(format_table(open_registry(registry).query(sql, max_rows, seconds), form))
+    chosen = form_of(form, out)
+    if chosen in BINARY and out is None and sys.stdout.isatty():
+        raise typer.BadParameter(f"{chosen} is no text: add --out FILE, or send it through a pipe")
+    table = open_results(registry).query(sql, max_rows, seconds)
+    try:
+        data = packed(table, chosen) if chosen in BINARY else (format_table(table, chosen) + "\n").encode()
+    except (OverflowError, ValueError) as error:
+        raise RegistryError(f"query: cannot be shown as {chosen}: {error}; CAST the column to VARCHAR") from None
+    if out is not None:
+        write_answer(out, data)
+    else:
+        typer.echo(data, nl=False)
 
 
 @app.command(epilog="Example: bench logs 3f2a91c0")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import RegistryPath, open_registry
+from harness.cli.options import FAILED, RegistryPath, open_registry
 
 if TYPE_CHECKING:
     from harness.artefacts import ArtefactStore
@@ -48,6 +48,23 @@ def registry_rebuild(path: RegistryPath = None) -> None:
     store = open_registry(path)
     done = store.rebuild()
     typer.echo(f"{store.folder.root}: index rebuilt, {done.records} records")
+
+
+@registry.command("verify", epilog="Example: bench registry verify")
+def registry_verify(path: RegistryPath = None) -> None:
+    """Read everything stored, compute every hash again and compare index and segments; changes nothing."""
+    from harness import api
+
+    store = api.open_registry(path)
+    done = store.verify()
+    for fault in done.faults:
+        typer.echo(fault)
+    typer.echo(
+        f"{store.folder.root}: {done.logs} logs with {done.frames} records, {done.segments} segments with "
+        f"{done.records} records and {done.points} points; {len(done.faults) or 'no'} fault(s)"
+    )
+    if done.faults:
+        raise typer.Exit(FAILED)
 
 
 def _artefacts(path: Path | None) -> ArtefactStore:

@@ -19,7 +19,7 @@ from harness.engines.environment import commit, environment
 #: Name of each figure, which is also its module in this folder.
 FIGURES = (
     "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "grokking",
-    "merge_order", "first_call", "ties_memory",
+    "merge_order", "first_call", "ties_memory", "registry_scale", "registry_soak", "registry_crowd", "compaction",
 )  # fmt: skip
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
 

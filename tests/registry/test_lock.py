@@ -6,11 +6,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from registry import Registry, RegistryBusy
-from registry.lock import hold, holders
+from registry.folder import remote_filesystem
+from registry.lock import TIMEOUT, hold, holders
 from tests.registry.samples import start, trial
 
 HOLD = """
@@ -116,3 +118,74 @@ def test_threads_of_one_process_exclude_each_other(registry: Registry) -> None:
     with hold(registry.folder, exclusive=True), pytest.raises(RegistryBusy):  # noqa: SIM117
         with hold(registry.folder, exclusive=False, timeout=0.02):
             pass
+
+
+MOUNTS = r"""
+/dev/vda / ext4 rw,relatime 0 0
+proc /proc proc rw 0 0
+server:/export /srv/shared nfs4 rw,vers=4.2 0 0
+/dev/vdb /srv/shared/local xfs rw 0 0
+me@host: /srv/far\040away fuse.sshfs rw 0 0
+//nas/x /srv/nas cifs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/home/me/.methodbench", None),
+        ("/srv/shared/project/.methodbench", "nfs4"),
+        ("/srv/shared-not/.methodbench", None),
+        ("/srv/shared/local/.methodbench", None),
+        ("/srv/far away/.methodbench", "fuse.sshfs"),
+        ("/srv/nas", "cifs"),
+    ],
+)
+def test_network_file_systems_are_known(place: str, kind: str | None) -> None:
+    assert remote_filesystem(Path(place), MOUNTS) == kind
+
+
+def test_one_warning_per_process_on_a_network_file_system(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/x {tmp_path} nfs rw 0 0\n")
+    monkeypatch.setattr("registry.lock.MOUNTS", mounts)
+    for _ in range(2):
+        with hold(registry.folder, exclusive=True):
+            pass
+    text = capfd.readouterr().err
+    assert text.startswith(f"warning: {registry.folder.root} is on a network file system (nfs)")
+    assert text.count("\n") == 1
+
+
+def test_a_local_file_system_gives_no_warning(registry: Registry, capfd: pytest.CaptureFixture[str]) -> None:
+    with hold(registry.folder, exclusive=True):
+        pass
+    assert capfd.readouterr().err == ""
+
+
+def test_the_wait_ends_when_it_was_said_to(registry: Registry) -> None:
+    assert TIMEOUT == 30.0
+    child = held(registry, "exclusive")
+    try:
+        for timeout in (0.0, 0.3):
+            begin = time.monotonic()
+            with pytest.raises(RegistryBusy, match=f"waited {timeout:g} s; held by pid {child.pid}"):  # noqa: SIM117
+                with hold(registry.folder, exclusive=False, timeout=timeout):
+                    pass
+            assert timeout <= time.monotonic() - begin < timeout + 1
+    finally:
+        end(child)
+
+
+def test_a_holder_that_left_no_readable_name(registry: Registry) -> None:
+    child = held(registry, "exclusive")
+    try:
+        for path in registry.folder.holders.iterdir():
+            path.write_text("{")
+        with pytest.raises(RegistryBusy, match="held by a process that left no name"):  # noqa: SIM117
+            with hold(registry.folder, exclusive=True, timeout=0):
+                pass
+    finally:
+        end(child)

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 
 from registry import Registry, RegistryError
 from registry.lock import holders
+from registry.query import form_of, packed, write_answer
 from tests.registry.samples import digest, trial
 
 
@@ -82,6 +85,34 @@ def test_describe_and_explain_are_allowed(filled: Registry) -> None:
         ("SELECT statuss FROM trials", "statuss"),
         ("FROM range(100000)", "more than 1000 rows"),
         ("SELECT repeat('x', 400000) FROM range(900)", "larger than 256 MiB"),
+        ("VACUUM", "VACUUM is not allowed"),
+        ("FORCE CHECKPOINT", "CALL is not allowed"),
+        ("SELECT * FROM force_checkpoint('registry')", "Cannot FORCE CHECKPOINT"),
+        ("BEGIN TRANSACTION", "TRANSACTION is not allowed"),
+        ("USE store", "SET is not allowed"),
+        ("DETACH registry", "DETACH is not allowed"),
+        ("CREATE SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')", "CREATE is not allowed"),
+        ("ALTER TABLE store.trial ADD COLUMN x INTEGER", "ALTER is not allowed"),
+        ("PREPARE p AS SELECT 1", "PREPARE is not allowed"),
+        ("IMPORT DATABASE '{outside}'", "PRAGMA is not allowed"),
+        ("UPDATE EXTENSIONS", "this statement is not allowed"),
+        ("FORCE INSTALL spatial FROM community", "LOAD is not allowed"),
+        ("SET VARIABLE x = 1", "SET is not allowed"),
+        ("ATTACH ':memory:' AS m", "ATTACH is not allowed"),
+        ("COPY trials FROM '{outside}'", "COPY is not allowed"),
+        ("COPY FROM DATABASE registry TO memory", "is not allowed"),
+        ("MERGE INTO store.plan USING store.plan p ON false WHEN MATCHED THEN DELETE", "is not allowed"),
+        ("SELECT * FROM parquet_kv_metadata('{lake}/*.parquet')", "disabled by configuration"),
+        ("SELECT * FROM sniff_csv('{outside}')", "disabled by configuration"),
+        ("SELECT * FROM 's3://bucket/x.parquet'", "disabled by configuration"),
+        ("SELECT * FROM sqlite_scan('{outside}', 'x')", "is not in the catalog"),
+        ("SELECT * FROM disable_logging()", "locked"),
+        ("SELECT getenv('HOME')", "does not exist"),
+        ("EXPLAIN ANALYZE SELECT count(*) FROM range(10000000000000)", "stopped after"),
+        (
+            "FROM json_execute_serialized_sql(json_serialize_sql('FROM read_text(''/etc/passwd'')'))",
+            "disabled by configuration",
+        ),
         ("SELECT list(a.range) FROM range(100000000) a, range(1000) b", "stopped after|memory"),
     ],
 )
@@ -130,3 +161,26 @@ def test_text_travels(registry: Registry, store: Callable[..., Registry]) -> Non
     store(trial(0, reason="naïve 🙂 'quoted'"))
     sql = "SELECT reason FROM trials WHERE reason LIKE '%🙂%'"
     assert registry.query(sql).to_pylist() == [{"reason": "naïve 🙂 'quoted'"}]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_binary_answers_come_back(filled: Registry, tmp_path: Path, form: str) -> None:
+    table = filled.query("SELECT trial, seed, current, [1.5, NULL] AS list FROM trials ORDER BY seed")
+    write_answer(tmp_path / "answer", packed(table, form))
+    read = pq.read_table if form == "parquet" else feather.read_table
+    assert read(tmp_path / "answer").to_pylist() == table.to_pylist()
+    assert [path.name for path in tmp_path.iterdir()] == ["answer"]
+
+
+def test_an_answer_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"nowhere/answer: cannot be written: No such file"):
+        write_answer(tmp_path / "nowhere" / "answer", b"x")
+
+
+def test_the_format_follows_the_file() -> None:
+    assert form_of(None, None) == "table"
+    assert form_of(None, Path("x.parquet")) == "parquet"
+    assert form_of("csv", Path("x.parquet")) == "csv"
+    assert form_of(None, Path("x.txt")) == "table"
+    with pytest.raises(RegistryError, match='format "xml" is not one of table, csv, json, parquet, arrow'):
+        form_of("xml", None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +44,6 @@ def test_log_and_columns_keep_every_record(changes: list[dict[str, Any]]) -> Non
     batch = Batch()
     for payload in payloads:
         batch.add(payload, parse(payload))
-    for row, payload in zip(batch._table(pa).to_pylist(), payloads, strict=True):
+    for row, payload in zip(batch.table().to_pylist(), payloads, strict=True):
         assert to_record(row) == parse(payload)
         assert record_hash(canonical(to_record(row))) == row["record"] == record_hash(payload)

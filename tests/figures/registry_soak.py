@@ -1,0 +1,198 @@
+"""kill -9 of drivers and workers at instants uniform over a run: is any finished trial lost, doubled or half-written?
+
+A spec is run again until a run of it ends by itself, then comes the next one, in the same registry.  Drivers are forked
+from one process that has everything imported, and share its fork server, so that a kill costs a run and not the import
+of torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from registry import Registry
+from tests.registry.samples import finish, start
+
+NOOP = Path(__file__).parent.parent / "fixtures" / "noop.py"
+KILLS = 1_000
+SECONDS = 540.0
+#: Trials of a spec: so many methods times so many seeds.
+METHODS, SEEDS = 10, 6
+#: What is killed: the driver, one worker, or everything at once.
+TARGETS = ("driver", "worker", "all")
+
+#: Reads names of specs; forks a driver for each, tells its pid, and how it ended.
+NURSERY = """
+    import os, sys, traceback
+    from pathlib import Path
+    from multiprocessing import forkserver as server
+    me, ensure_running = os.getpid(), server.ForkServer.ensure_running
+    def share(self):
+        if os.getpid() == me:  # a driver cannot wait for a server that is not its child
+            ensure_running(self)
+    server.ForkServer.ensure_running = share
+    server.ensure_running = server._forkserver.ensure_running
+    import duckdb, pyarrow, pyarrow.parquet
+    from harness import api
+    from harness.engines import forkserver, local
+    from registry import Registry
+    def drive(spec):
+        acknowledged = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        def observe(finished):
+            os.write(acknowledged, f"{finished.trial} {finished.status}\\n".encode())
+        plan = api.plan(spec, allow_plugins=True)
+        api.run(plan, Registry(Path(sys.argv[1])), api.RunOptions(workers=2), observe)
+    forkserver.context()
+    print(server._forkserver._forkserver_pid, flush=True)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                drive(line.strip())
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def measure(kills: int = KILLS, seconds: float = SECONDS) -> dict[str, Any]:
+    """Kills, and what they did to the records."""
+    with tempfile.TemporaryDirectory() as name:
+        return soak(Path(name), kills, seconds)
+
+
+def soak(folder: Path, kills: int, seconds: float = SECONDS) -> dict[str, Any]:
+    """Kill so many runs, or as many as fit; then finish what is left and compare with a run that nobody disturbed."""
+    (folder / "noop.py").write_text(NOOP.read_text())
+    generator, begin = random.Random(0), time.monotonic()
+    registry = Registry(folder / "registry")
+    with Nursery(folder, registry) as nursery:
+        nursery.run(_spec(folder, 0))  # the fork server imports what workers need
+        length = statistics.median(nursery.run(_spec(folder, number)) for number in (1, 2, 3))
+        number, struck = 4, Counter[str]()
+        while struck.total() < kills and time.monotonic() - begin < seconds:
+            target = TARGETS[struck.total() % len(TARGETS)]
+            hit, ended = nursery.kill(_spec(folder, number), target, generator.uniform(0, length))
+            struck.update(hit)
+            number += ended
+        nursery.run(_spec(folder, 0, number))  # what is left, and trials whose worker was killed
+        acknowledged = nursery.acknowledged()
+    calm = Registry(folder / "calm")
+    with Nursery(folder, calm) as nursery:
+        nursery.run(_spec(folder, 0, number))
+    records = registry.table("SELECT trial, status, count(*) AS n FROM store.trial GROUP BY ALL").to_pylist()
+    ok = {row["trial"]: row["n"] for row in records if row["status"] == "ok"}
+    statuses = Counter[str]()
+    for row in records:
+        statuses[row["status"]] += row["n"]
+    return {
+        "kills": struck.total(),
+        "killed": dict(sorted(struck.items())),
+        "run_s": round(length, 2),
+        "trials": METHODS * SEEDS * (number + 1),
+        "acknowledged": len(acknowledged),
+        "lost": sum(count > 1 or trial not in ok for trial, count in acknowledged.items()),
+        "doubled": sum(count > 1 for count in ok.values()),
+        "half_written": len(registry.verify().faults) + len(registry.info()["quarantine"]),
+        "recorded_as": dict(sorted(statuses.items())),
+        "equal_to_undisturbed": _results(registry) == _results(calm) != [],
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+
+
+class Nursery:
+    """Starts drivers on a registry, and kills them."""
+
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self.told = folder / f"{registry.folder.root.name}.acknowledged"
+        self.process: subprocess.Popen[str] = start(NURSERY, registry.folder.root, self.told, stdin=subprocess.PIPE)
+        self.server = psutil.Process(self._number())
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        finish(self.process)
+
+    def run(self, spec: Path) -> float:
+        """Seconds of a run that nobody disturbs."""
+        begin = time.monotonic()
+        self._start(spec)
+        assert self._number() == 0
+        return time.monotonic() - begin
+
+    def kill(self, spec: Path, target: str, seconds: float) -> tuple[list[str], bool]:
+        """Start a run and kill its driver, one of its workers or all of them after so long.
+
+        Gives what was killed, the driver where there is no worker, and whether the run ended by itself.
+        """
+        driver = self._start(spec)
+        time.sleep(seconds)
+        workers = [child.pid for child in self.server.children()]
+        hit = [target]
+        if target != "worker" or not any(map(_kill, workers[:1])):
+            victims = [driver, *(workers if target == "all" else [])]
+            hit = ["all" if target == "all" else "driver"] if any(list(map(_kill, victims))) else []
+        ended = self._number() == 0
+        psutil.wait_procs(self.server.children(), timeout=20)  # workers without driver end by themselves
+        return hit, ended
+
+    def acknowledged(self) -> Counter[str]:
+        """How often drivers were told that a trial ended ok."""
+        lines = self.told.read_text().split("\n")[:-1]
+        return Counter(line.partition(" ")[0] for line in lines if line.endswith(" ok"))
+
+    def _start(self, spec: Path) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{spec}\n")
+        self.process.stdin.flush()
+        return self._number()
+
+    def _number(self) -> int:
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
+
+
+def _spec(folder: Path, first: int, last: int | None = None) -> Path:
+    """A spec of its own trials, or all trials of the specs `first` to `last`."""
+    last = first if last is None else last
+    methods = list(range(METHODS * first, METHODS * (last + 1)))
+    file = folder / f"noop-{first}-{last}.yaml"
+    file.write_text(
+        "name: noop\nplugins: [noop.py]\ntasks: [noop]\n"
+        f"methods:\n  nothing: {{objective: {{name: nothing, index: {{grid: {methods}}}}}}}\n"
+        f"seeds: {SEEDS}\n"
+    )
+    return file
+
+
+def _kill(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
+
+
+def _results(registry: Registry) -> list[dict[str, Any]]:
+    """What answers each trial: its status and final values."""
+    return registry.table(
+        """
+        SELECT t.trial, t.fingerprint, t.seed, t.status, m.metric, m.value, m.step, m.points
+        FROM trials t LEFT JOIN metrics m USING (record) ORDER BY ALL"""
+    ).to_pylist()
