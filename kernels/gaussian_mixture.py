@@ -272,6 +272,7 @@ KERNEL = gaussian_mixture = Kernel(
     cuda=cuda_form,
     example=example,
     bytes_moved=bytes_moved,
+    sizes=(1_000, 10_000, 100_000),
     bound="exp",
     tolerance=32.0,  # sums of 16 and of 32 terms in another order, once in an exponent
 )
