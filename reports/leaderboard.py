@@ -8,6 +8,7 @@ separates two methods is the paired difference over common seeds, never the over
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -139,8 +140,10 @@ def _board(run: Run, task: Task, cells: Mapping[str, Sequence[Trial]], level: fl
     values = {method: scores(trials, metric) for method, trials in cells.items()}
     medians = {method: interval(found.values(), level, varies) for method, found in values.items()}
     doubts = {method: _doubts(trials, metric, varies) for method, trials in cells.items()}
-    ordered = sorted(cells, key=lambda m: (bool(doubts[m]) or medians[m].n == 0, *_order(medians[m], metric)))
+    order = {method: _order(value, metric) for method, value in medians.items()}
+    ordered = sorted(cells, key=lambda m: (bool(doubts[m]) or medians[m].n == 0, *order[m]))
     complete = [m for m in ordered if medians[m].n and not doubts[m]] if metric.direction != "none" else []
+    places = sorted(order[m] for m in complete)
     best = ordered[0] if metric.direction != "none" and medians[ordered[0]].n else None
     rows = []
     for method in ordered:
@@ -148,7 +151,7 @@ def _board(run: Run, task: Task, cells: Mapping[str, Sequence[Trial]], level: fl
         difference = None
         if best is not None and method != best and medians[method].n:
             difference = paired(values[method], values[best], level, varies)
-        ahead = sum(_order(medians[m], metric) < _order(medians[method], metric) for m in complete)
+        ahead = bisect_left(places, order[method])
         rows.append(
             Row(
                 rank=ahead + 1 if method in complete else None,

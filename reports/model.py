@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports.statistics import Direction, Reach
 
@@ -131,6 +131,53 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A statement of a paper, as the spec gave it when it ran: on `task`, `better` beats `than` by more than `margin`.
+
+    Args:
+        id, text: its name in the spec, and the statement.
+        source: paper and place; paper: the paper's own figure, empty where the spec gives none.
+        n: fewest seeds that judge it.
+        metric, task, better, than: labels of the spec, of single points or of whole sweeps.
+        margin: in units of the metric, or as a share of the value of `than` if `relative`.
+    """
+
+    id: str
+    text: str
+    source: str
+    paper: str
+    n: int
+    metric: str
+    task: str
+    better: str
+    than: str
+    margin: float
+    relative: bool
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Claim:
+        """A claim as specs and run records write it.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        effect = entry["effect"]
+        return cls(
+            id=str(entry["id"]),
+            text=str(entry["text"]),
+            source=str(entry["source"]),
+            paper=str(entry.get("paper", "")),
+            n=int(entry["n"]),
+            metric=str(effect["metric"]),
+            task=str(effect["task"]),
+            better=str(effect["better"]),
+            than=str(effect["than"]),
+            margin=float(effect["margin"]),
+            relative=bool(effect.get("relative", False)),
+        )
+
+
+@dataclass(frozen=True)
 class Run:
     """One spec as it was run: its tasks and the trial that answers each line of its plan.
 
@@ -139,6 +186,8 @@ class Run:
         spec: name of the spec; title: its free text.
         methods: labels in the order of the spec.
         trials: one per (method, task, seed) of the plan.
+        claims: what the spec wanted judged.
+        limits: by method and parameter, the values beyond which the parameter cannot go; only where there are claims.
     """
 
     id: str
@@ -147,6 +196,8 @@ class Run:
     methods: tuple[str, ...]
     tasks: tuple[Task, ...]
     trials: tuple[Trial, ...]
+    claims: tuple[Claim, ...] = ()
+    limits: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
     def cells(self, task: Task) -> dict[str, list[Trial]]:
         """The trials of one task by method, in the order of the spec; methods that do not meet it are left out."""

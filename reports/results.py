@@ -7,13 +7,14 @@ counts, the newest of equal ones, and what answers is judged against the newest 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports.model import Metric, Results, Run, Target, Task, Trial
+from reports.model import Claim, Metric, Results, Run, Target, Task, Trial
 from reports.statistics import reach
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def load_results(registry: Registry, specs: Sequence[str] = (), runs: Sequence[s
         RegistryError: there is no registry, or its index is busy.
     """
     with registry.reading() as index:
-        known = _rows(index, "SELECT run, spec, title, machine, spec_text FROM runs ORDER BY started, run")
+        known = _rows(index, "SELECT run, spec, title, machine, spec_text, claims FROM runs ORDER BY started, run")
         if not known:
             raise NoResults("the registry holds no run yet; try: bench run quickstart")
         newest = {row["spec"]: row for row in known}
@@ -66,6 +67,7 @@ def _unknown(what: str, name: str, known: Sequence[str], remedy: str) -> str:
 LABELS = """
 SELECT DISTINCT method, task FROM plan WHERE run IN (SELECT unnest($runs::VARCHAR[])) ORDER BY task, method
 """
+COMPONENTS = "SELECT method, slot, entry -> '$.params' AS params FROM components WHERE run = $run"
 #: The lines of the plans of the runs $runs with what answers them.  `held` are the lines that count, `expected` the
 #: fingerprint that should answer them, `answers` the record that does: of that fingerprint if there is one, else the
 #: newest result of any other.
@@ -118,6 +120,8 @@ def _run(index: DuckDBPyConnection, row: Mapping[str, Any], plans: Sequence[str]
     labels += _rows(index, LABELS, runs)
     targets = {task.label: task.target.metric for task in tasks.values() if task.target}
     answers = _rows(index, ANSWERS, {**runs, "labels": list(targets), "metrics": list(targets.values())})
+    claims = _claims(row["claims"])
+    components = _rows(index, COMPONENTS, {"run": row["run"]}) if claims else []
     return Run(
         id=row["run"],
         spec=row["spec"],
@@ -125,10 +129,36 @@ def _run(index: DuckDBPyConnection, row: Mapping[str, Any], plans: Sequence[str]
         methods=tuple(dict.fromkeys(label["method"] for label in labels)),
         tasks=tuple(tasks[label] for label in dict.fromkeys(label["task"] for label in labels)),
         trials=tuple(_trial(answer, tasks[answer["label"]], row["machine"]) for answer in answers),
+        claims=claims,
+        limits=_limits(components),
     )
 
 
+def _claims(text: str | None) -> tuple[Claim, ...]:
+    """The claims of a run record; entries that no spec could have written, from a foreign record, are none."""
+    entries = json.loads(text or "[]")
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            found.append(Claim.read(entry))
+    return tuple(found)
+
+
+def _limits(components: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[float, ...]]]:
+    """By method and parameter, as labels name it, the ends that the parameter may take but not pass."""
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    for component in components:
+        for param in json.loads(component["params"] or "[]"):
+            ends = tuple(float(param[end]) for end in ("ge", "le") if param.get(end) is not None)
+            for name in (param["name"], f"{component['slot']}.{param['name']}") if ends else ():
+                found.setdefault(component["method"], {})[name] = ends
+    return found
+
+
 def _task(label: str, entry: Mapping[str, Any]) -> Task:
+    missing = [name for name in ("title", "metrics", "varies") if name not in entry]
+    if missing:
+        raise NoResults(f'the run says nothing of {", ".join(missing)} of its task "{label}": not a run of this program')
     target = entry.get("target")
     return Task(
         label=label,

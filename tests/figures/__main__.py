@@ -19,7 +19,8 @@ from harness.engines.environment import commit, environment
 #: Name of each figure, which is also its module in this folder.
 FIGURES = (
     "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "grokking",
-    "merge_order", "first_call", "ties_memory", "registry_scale", "registry_soak", "registry_crowd", "compaction",
+    "merge_order", "bootstrap_speed", "first_call", "ties_memory", "registry_scale", "registry_soak", "registry_crowd",
+    "compaction", "site_scale",
 )  # fmt: skip
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
 

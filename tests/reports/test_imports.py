@@ -6,7 +6,17 @@ import subprocess
 import sys
 
 HEAVY = ("torch", "numba", "scipy", "duckdb", "pyarrow", "numpy", "rich", "pydantic")
-MODULES = ("reports", "reports.results", "reports.leaderboard", "reports.compare", "reports.tables", "reports.machine")
+MODULES = (
+    *("reports", "reports.results", "reports.leaderboard", "reports.compare", "reports.tables", "reports.machine"),
+    *(
+        "reports.aggregate",
+        "reports.claim_board",
+        "reports.effects",
+        "reports.pareto",
+        "reports.profile",
+        "reports.ranks",
+    ),
+)
 
 
 def loaded(code: str) -> set[str]:

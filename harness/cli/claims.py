@@ -1,0 +1,129 @@
+"""`bench claims`: run what the claims of specs still need, and print the verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import FAILED, INTERRUPTED, AllowPlugins, RegistryPath, complete_spec, open_registry
+
+if TYPE_CHECKING:
+    from harness.plan import Plan
+    from registry import Registry
+    from reports.claims import Verdict
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog="Examples: bench claims samplers mergers · bench claims --no-run --format md > claims.md")
+def claims(
+    specs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Spec files or shipped specs; by default all shipped.", autocompletion=complete_spec),
+    ] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Judge what the registry holds; run nothing.")] = False,
+    form: Annotated[str, typer.Option("--format", help="terminal, md or json.")] = "terminal",
+    workers: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="Parallel trials; by default one per core.")
+    ] = None,
+    allow_plugins: AllowPlugins = False,
+    registry: RegistryPath = None,
+) -> None:
+    """Judge the claims that specs make, after running the trials that they need and the registry does not hold.
+
+    Exits with 0 whatever the verdicts are, and with 1 when a trial failed.
+    """
+    from harness import api
+    from reports.claim_board import FORMATS, render_claims
+
+    if form not in FORMATS:
+        raise typer.BadParameter(f"unknown format {form!r}; one of {', '.join(FORMATS)}")
+    failed, names = False, specs or _shipped()
+    if no_run:
+        store = open_registry(registry)
+        found = [verdict for name in names for verdict in _judged(name, allow_plugins, store)]
+    else:
+        plans = [_what_claims_need(api.plan(name, allow_plugins=allow_plugins)) for name in names]
+        plans = [plan for plan in plans if plan.rows]
+        store = open_registry(registry)
+        failed = _run(plans, store, workers)
+        found = [verdict for plan in plans for verdict in _of_registry(plan.spec.name, store)]
+    typer.echo(render_claims(found, form))
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _shipped() -> list[str]:
+    from specs import library_names
+
+    return list(library_names())
+
+
+def _what_claims_need(plan: Plan) -> Plan:
+    """The plan without the pairs of method and task that no claim of its spec asks for."""
+    from dataclasses import replace
+
+    from reports.claims import wanted
+    from reports.model import Claim
+
+    asked = [Claim.read(claim.model_dump(mode="json")) for claim in plan.spec.claims]
+    pairs = wanted(asked, dict.fromkeys((row.method, row.task) for row in plan.rows))
+    rows = tuple(row for row in plan.rows if (row.method, row.task) in pairs)
+    kept = {row.trial for row in rows}
+    return replace(plan, rows=rows, trials={id: trial for id, trial in plan.trials.items() if id in kept})
+
+
+def _run(plans: list[Plan], store: Registry, workers: int | None) -> bool:
+    """Run the plans that the registry does not answer, after saying what that costs; whether a trial failed."""
+    from harness import api
+    from harness.progress import closing, headline, minutes, progress_for
+
+    options = api.RunOptions(workers)
+    costs = []
+    for plan in plans:
+        known = api.cached(plan, store, options)
+        lacking = [trial for trial in plan.trials.values() if trial.id not in known]
+        count, seconds = options.worker_count(len(lacking)), sum(trial.seconds for trial in lacking)
+        costs.append((len(lacking), seconds / count))
+        typer.echo(headline(plan, len(known), seconds, count), err=True)
+    if len(plans) > 1:
+        trials, wall = (sum(part) for part in zip(*costs, strict=True))
+        typer.echo(f"in all: {trials} new trials, about {minutes(wall)}", err=True)
+    failed = False
+    for plan, (new, _) in zip(plans, costs, strict=True):
+        with progress_for(plan, new, as_json=False) as progress:
+            summary = api.run(plan, store, options, progress)
+        typer.echo(f"{plan.spec.name}: {closing(summary)}", err=True)
+        if summary.interrupted:
+            raise typer.Exit(INTERRUPTED)
+        failed |= summary.failed
+    store.sync()
+    return failed
+
+
+def _judged(name: str, allow_plugins: bool, store: Registry) -> list[Verdict]:
+    """What the registry says of a spec's claims, and "not run" for each claim of a spec that never ran."""
+    from pathlib import Path
+
+    from harness import api
+    from reports.claims import verdicts
+    from reports.model import Claim, Results, Run
+    from reports.results import NoResults
+    from specs import library_names
+
+    if name not in library_names() and not Path(name).is_file():
+        return _of_registry(name, store)
+    spec = api.load(name, allow_plugins)[0]
+    try:
+        return _of_registry(spec.name, store)
+    except NoResults:
+        stated = tuple(Claim.read(claim.model_dump(mode="json")) for claim in spec.claims)
+        return verdicts(Results((Run("", spec.name, spec.title, (), (), (), stated),)))
+
+
+def _of_registry(spec: str, store: Registry) -> list[Verdict]:
+    from reports.claims import verdicts
+    from reports.results import load_results
+
+    return verdicts(load_results(store, [spec]))
