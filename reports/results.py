@@ -158,7 +158,7 @@ def _limits(components: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tupl
 def _task(label: str, entry: Mapping[str, Any]) -> Task:
     missing = [name for name in ("title", "metrics", "varies") if name not in entry]
     if missing:
-        raise NoResults(f'the run says nothing of {", ".join(missing)} of its task "{label}": not a run of this program')
+        raise NoResults(f'the newest run does not say {", ".join(missing)} of its task "{label}"; run it again')
     target = entry.get("target")
     return Task(
         label=label,
