@@ -77,7 +77,7 @@ def versions_of(
 
 
 def _version(label: str, spec: Path, registry: Registry, run: bool, allow_plugins: bool) -> Version:
-    with _checkout(label) as folder:
+    with checkout(label) as folder:
         if run:
             command = ["-m", "harness.cli", "run", str(spec), "--registry", str(registry.folder.root)]
             _python(folder, [*command, *["--allow-plugins"] * allow_plugins], label, subprocess.DEVNULL)
@@ -89,7 +89,7 @@ def _version(label: str, spec: Path, registry: Registry, run: bool, allow_plugin
 
 
 @contextmanager
-def _checkout(label: str) -> Iterator[Path]:
+def checkout(label: str) -> Iterator[Path]:
     """A folder with the project as of a commit; the project itself for the working tree."""
     if label == WORKING_TREE:
         yield PROJECT

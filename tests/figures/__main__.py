@@ -21,6 +21,7 @@ FIGURES = (
     "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "grokking",
     "merge_order", "bootstrap_speed", "first_call", "ties_memory", "registry_scale", "registry_soak", "registry_crowd",
     "compaction", "site_scale",
+    "gate_false_alarms", "nightly_end_to_end",
 )  # fmt: skip
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
 

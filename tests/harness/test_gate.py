@@ -1,0 +1,87 @@
+"""The gate's test is the exact signed-rank test, and its decisions need both an effect and a second series."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from scipy.stats import wilcoxon
+
+from harness.gate import Gated, GateError, Series, gate, one_sided_p
+from harness.keys import PROJECT
+
+SLOWER = Series((1.2, 1.19, 1.22, 1.18, 1.21, 1.2, 1.17, 1.23, 1.2, 1.19))
+SAME = Series((1.0, 1.01, 0.99, 1.005, 0.995, 1.02, 0.98, 1.0, 1.01, 0.99))
+
+
+def test_p_is_that_of_scipy() -> None:
+    generator = random.Random(0)
+    for n in (1, 5, 8, 10):
+        for shift in (-0.5, 0.0, 1.0):
+            differences = [generator.gauss(shift) for _ in range(n)]
+            expected = wilcoxon(differences, alternative="greater", method="exact").pvalue
+            assert one_sided_p(differences) == pytest.approx(expected, rel=1e-12)
+
+
+def test_p_of_ties_and_zeros_is_exact() -> None:
+    assert one_sided_p([1.0, 1.0, 1.0]) == 1 / 8
+    assert one_sided_p([1.0, -1.0]) == 3 / 4  # signs ++, +-, -+ give at least one rank of 1.5
+    assert one_sided_p([0.0, 2.0]) == 1 / 2
+    assert one_sided_p([0.0, 0.0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("series", "decision"),
+    [
+        (SLOWER, "slower"),
+        (Series(tuple(1 / r for r in SLOWER.ratios)), "faster"),
+        (SAME, "same"),
+        (Series((1.03,) * 10), "same"),  # significant, but no effect
+        (Series((1.5, 0.7) * 5), "too noisy"),
+        (Series((1.2,) * 7), "too noisy"),  # seven pairs cannot reach p < 0.005
+    ],
+)
+def test_a_series_decides_by_effect_and_p(series: Series, decision: str) -> None:
+    assert series.decision == decision
+
+
+def test_a_difference_counts_only_when_a_second_series_says_the_same() -> None:
+    assert Gated("adam", 1, SLOWER, SLOWER).decision == "slower"
+    assert Gated("adam", 1, SLOWER, SAME).decision == "not confirmed"
+    assert Gated("adam", 1, SLOWER).decision == "not confirmed"
+    assert Gated("adam", 1, SAME).decision == "same"
+    assert Gated("adam", error="head: it raised").decision == "failed"
+
+
+def test_rounds_turn_around_and_suspects_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def measured(folder: Path, kernels: list[str]) -> dict[str, dict[str, float | str]]:
+        order.append(folder.name)
+        seconds = {"base": 1.0, "head": 2.0}[folder.name]
+        return {name.partition("=")[0]: {"n": 5, "seconds": seconds} for name in kernels}
+
+    monkeypatch.setattr("harness.gate._measured", measured)
+    compared, control = gate(Path("base"), Path("head"), ["adam"], control=True)
+    assert order[2:8] == ["base", "head", "head", "head", "head", "base"]  # after one of each to warm up
+    assert len(order) == 2 + 2 * 30
+    assert [(one.kernel, one.n, one.decision) for one in compared] == [("adam", 5, "slower")]
+    assert [(one.first and one.first.ratio, one.decision) for one in control] == [(1.0, "same")]
+
+
+@pytest.mark.full
+def test_fresh_processes_measure_this_checkout_and_a_fault_is_told() -> None:
+    compared, control = gate(PROJECT, PROJECT, ["adam", "no_such_kernel"], pairs=1)
+    assert control == []
+    adam, unknown = compared
+    assert adam.n == 10_000
+    assert adam.first is not None
+    assert 0.2 < adam.first.ratio < 5
+    assert unknown.decision == "failed"
+    assert unknown.error.startswith('head: UnknownKernel: there is no kernel "no_such_kernel"')
+
+
+def test_a_folder_without_the_project_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(GateError, match=r"kernels cannot be measured: (it has none|ModuleNotFoundError)"):
+        gate(tmp_path, tmp_path, ["adam"])
