@@ -102,6 +102,17 @@ class Registry:
         quarantined = (*sealed.quarantined, *done.quarantined)
         return SyncReport(sealed.records, done.records, quarantined, False, tuple(sealed.newer))
 
+    def migrate(self) -> tuple[int | None, int]:
+        """Bring the index to this program's schema, as every other call does where it must; the old one stays.
+
+        Returns:
+            The newest schema there was, None where there was no index, and the schema now.
+        """
+        target = index_path(self.folder)
+        older = [number for number in self.folder.schemas("index") if self.folder.index(number).exists()]
+        self.sync()
+        return (older[-1] if older else None), self.folder.schemas("index")[-1] if target.exists() else 0
+
     def rebuild(self) -> Ingested:
         """Make the index anew from the lake."""
         return rebuild(self.folder, self.timeout)

@@ -42,6 +42,21 @@ def registry_info(path: RegistryPath = None) -> None:
     typer.echo(registry_text(open_registry(path).info()))
 
 
+@registry.command("migrate", epilog="Example: bench registry migrate")
+def registry_migrate(path: RegistryPath = None) -> None:
+    """Bring the index of an older program to this one's schema now, rather than at the next command; loses nothing."""
+    from harness import api
+
+    store = api.open_registry(path)
+    before, now = store.migrate()
+    if not now:
+        typer.echo(f"{store.folder.root}: no registry here yet; `bench run` makes one")
+    elif before == now:
+        typer.echo(f"{store.folder.root}: the index has schema {now} already")
+    else:
+        typer.echo(f"{store.folder.root}: the index has schema {now} now" + (f", it had {before}" if before else ""))
+
+
 @registry.command("rebuild", epilog="Example: bench registry rebuild")
 def registry_rebuild(path: RegistryPath = None) -> None:
     """Build the index anew from the segments; loses nothing."""

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from registry import Registry, RegistryError
-from registry.migrate import Migration, migrations, prepare
+from registry.migrate import Migration, migrations, prepare, run_steps
 from tests.registry.samples import ROOT, trial
 
 NEWEST = migrations()[-1].number
@@ -82,3 +82,15 @@ def test_a_fresh_index_equals_a_migrated_one(registry: Registry, tmp_path: Path)
             shapes.append(sorted(connection.execute(columns).fetchall()))
     assert ("store", "trial", "grade", "INTEGER") in shapes[0]
     assert shapes[0] == shapes[1]
+
+
+def test_migrate_says_what_there_was_and_what_there_is(registry: Registry, store: Callable[..., Registry]) -> None:
+    assert registry.migrate() == (None, 0)
+    store(trial(0))
+    assert registry.migrate() == (NEWEST, NEWEST)
+    old = registry.folder.index(NEWEST - 1)
+    old.parent.mkdir()
+    registry.folder.index(NEWEST).parent.rename(registry.folder.index(NEWEST).parent.with_name("aside"))
+    run_steps(old, migrations()[:-1])
+    assert registry.migrate() == (NEWEST - 1, NEWEST)
+    assert registry.info()["trials"] == 1
