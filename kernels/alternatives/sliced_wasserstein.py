@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import ot  # type: ignore[import-untyped,unused-ignore]
+import ot
 
 
 def pot(arguments: Mapping[str, Any]) -> Callable[[], object]:
