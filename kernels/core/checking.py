@@ -22,7 +22,7 @@ from kernels.core.listing import kernel_names, load_kernel
 
 #: Sizes around the widths of vectors and blocks, none a multiple of them.
 SIZES = (1, 17, 70) if SIMULATED else (1, 2, 3, 17, 255, 1031, 4099)
-#: In the simulator, where every thread is one of Python, strides and hostile numbers come in one size.
+#: In the simulator, where every thread is one of Python, strides, hostile numbers and a second dtype come in one size.
 ODD_SIZES = (17,) if SIMULATED else SIZES
 HOSTILE = (float("nan"), float("inf"), -float("inf"), 0.0, -0.0)
 
@@ -49,7 +49,7 @@ def check_kernel(kernel: Kernel, backend: str, seed: int = 0) -> Iterator[Check]
     kinds = ("plain", "strided", "hostile") if kernel.hostile else ("plain", "strided")
     device = "cuda" if backend == "cuda" and not SIMULATED else "cpu"
     for dtype in kernel.dtypes:
-        for n in SIZES:
+        for n in SIZES if dtype == kernel.dtypes[0] else ODD_SIZES:
             for kind in kinds if n in ODD_SIZES else kinds[:1]:
                 generator = torch.Generator().manual_seed(seed + n)
                 given = kernel.example(n, dtype, generator)
