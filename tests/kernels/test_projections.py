@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.parts.projection import orthogonal_gradient, tangential
+from kernels.adamp import tangential
+from kernels.perpgrad import orthogonal_gradient
 from tests.parts.written_projection import written_projection
 
 EPS = 1e-8
