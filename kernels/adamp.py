@@ -32,15 +32,19 @@ import torch
 from numba import cuda
 from torch import Tensor
 
+from kernels.core.block import add_up
 from kernels.core.compile import array, njit, scalars
 from kernels.core.cuda import SHARED, both, cuda_kernel, sqrt
 from kernels.core.kernel import SIMULATED, Kernel
-from kernels.perpgrad import CHUNK, LANES, dot_cpu
 
 #: (start, rows, columns) of each tensor.
 Segments = tuple[tuple[int, int, int], ...]
 #: Longest row that one CUDA block takes of a vector.
 PIECE = 16 if SIMULATED else 4096
+#: Elements that are summed up before the next ones are read: they stay in the first cache.
+CHUNK = 2048
+#: Lanes of a sum on the CPU: as many as let LLVM turn the loop over them into vector code, few for short rows.
+LANES = 16
 #: Blocks of a CUDA form that walk over rows.
 BLOCKS = 2 if SIMULATED else 1024
 
@@ -204,6 +208,35 @@ def judge(sums, rows, columns, delta, eps):
 
 
 @njit
+def add_sums(w, g, u, lanes, sums, row):
+    """Add w.w, g.g, w.g and w.u to sums[:, row]: lanes side by side, which are then added pair by pair."""
+    lanes[:] = 0.0
+    ww, gg, wg, wu = lanes[0], lanes[1], lanes[2], lanes[3]
+    whole = w.size // LANES * LANES
+    for i in range(0, whole, LANES):
+        x, y, z = w[i : i + LANES], g[i : i + LANES], u[i : i + LANES]
+        for j in range(LANES):
+            a, b, c = np.float64(x[j]), np.float64(y[j]), np.float64(z[j])
+            ww[j] += a * a
+            gg[j] += b * b
+            wg[j] += a * b
+            wu[j] += a * c
+    for k in range(4):
+        half = LANES // 2
+        while half:
+            for j in range(half):
+                lanes[k, j] += lanes[k, j + half]
+            half //= 2
+        sums[k, row] += lanes[k, 0]
+    for i in range(whole, w.size):
+        a, b, c = np.float64(w[i]), np.float64(g[i]), np.float64(u[i])
+        sums[0, row] += a * a
+        sums[1, row] += b * b
+        sums[2, row] += a * b
+        sums[3, row] += a * c
+
+
+@njit
 def _free(w, g, m, v, nesterov, old1, new1, old2, new2, root, eps, plain, rate):
     for i in range(w.size):
         m[i], v[i] = new_moments_cpu(g[i], m[i], v[i], old1, new1, old2, new2)
@@ -233,7 +266,7 @@ def _go(w, g, m, v, nesterov, old1, new1, root, eps, keep, rate):
 @njit
 def _cpu(w, g, m, v, table, sums, delta, least, nesterov, old1, new1, old2, new2, root, eps, plain, kept, rate):
     number = w.dtype.type
-    lanes, u = np.empty(LANES), np.empty(CHUNK, w.dtype)
+    lanes, u = np.empty((4, LANES)), np.empty(CHUNK, w.dtype)
     for k in range(table.size // 3):
         start, rows, columns = table[3 * k], table[3 * k + 1], table[3 * k + 2]
         if rows == 0 or not delta > 0:
@@ -246,10 +279,7 @@ def _cpu(w, g, m, v, table, sums, delta, least, nesterov, old1, new1, old2, new2
                 b = min(a + CHUNK, start + (r + 1) * columns)
                 x, y, z = w[a:b], g[a:b], u[: b - a]
                 _look(y, m[a:b], v[a:b], z, nesterov, old1, new1, old2, new2, root, eps)
-                sums[0, r] += dot_cpu(x, x, lanes)
-                sums[1, r] += dot_cpu(y, y, lanes)
-                sums[2, r] += dot_cpu(x, y, lanes)
-                sums[3, r] += dot_cpu(x, z, lanes)
+                add_sums(x, y, z, lanes, sums, r)
         mode = judge(sums, rows, columns, delta, least)
         if mode == 0:
             a, b = start, start + rows * columns
@@ -265,74 +295,49 @@ def _cpu(w, g, m, v, table, sums, delta, least, nesterov, old1, new1, old2, new2
 @cuda_kernel(", ".join(["real[::1]"] * 4 + ["int64[::1], float64[::1], int64"] + ["real"] * 9))
 def _moments(w, g, m, v, rows, sums, nesterov, old1, new1, old2, new2, root, eps, plain, kept, rate):
     """A block for a row: new moments, and w.w, g.g, w.g, w.u of row r at sums[4 r]."""
-    ww = cuda.shared.array(SHARED, np.float64)  # the simulator tells shared arrays apart by their lines
-    gg = cuda.shared.array(SHARED, np.float64)
-    wg = cuda.shared.array(SHARED, np.float64)
-    wu = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((4, SHARED), np.float64)
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
     for r in range(cuda.blockIdx.x, rows.size // 2, cuda.gridDim.x):
-        ww[thread] = gg[thread] = wg[thread] = wu[thread] = 0.0
+        for row in range(4):
+            shared[row, thread] = 0.0
         for i in range(rows[2 * r] + thread, rows[2 * r + 1], threads):
             m[i], v[i] = new_moments_cuda(g[i], m[i], v[i], old1, new1, old2, new2)
             u = np.float64(direction_cuda(g[i], m[i], v[i], nesterov, old1, new1, root, eps))
             x, y = np.float64(w[i]), np.float64(g[i])
-            ww[thread] += x * x
-            gg[thread] += y * y
-            wg[thread] += x * y
-            wu[thread] += x * u
-        half = threads // 2
-        while half:
-            cuda.syncthreads()
-            if thread < half:
-                ww[thread] += ww[thread + half]
-                gg[thread] += gg[thread + half]
-                wg[thread] += wg[thread + half]
-                wu[thread] += wu[thread + half]
-            half //= 2
+            shared[0, thread] += x * x
+            shared[1, thread] += y * y
+            shared[2, thread] += x * y
+            shared[3, thread] += x * u
+        add_up(shared)
         if thread == 0:
-            sums[4 * r], sums[4 * r + 1], sums[4 * r + 2], sums[4 * r + 3] = ww[0], gg[0], wg[0], wu[0]
+            for row in range(4):
+                sums[4 * r + row] = shared[row, 0]
         cuda.syncthreads()
 
 
 @cuda_kernel("int64[::1], int64[::1], float64[::1], real[::1], float64, float64")
 def decide(table, first, sums, terms, delta, eps):
     """A block for a tensor: whether row r is projected, its norm and its dot at terms[3 r]; rows in a fixed order."""
-    bound = cuda.shared.array(SHARED, np.int64)
-    ww = cuda.shared.array(SHARED, np.float64)
-    gg = cuda.shared.array(SHARED, np.float64)
-    wg = cuda.shared.array(SHARED, np.float64)
-    wu = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((5, SHARED), np.float64)
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
     for k in range(cuda.blockIdx.x, first.size - 1, cuda.gridDim.x):
         matrix, columns = table[3 * k + 1] > 0, table[3 * k + 2]
-        bound[thread] = 0
-        ww[thread] = gg[thread] = wg[thread] = wu[thread] = 0.0
+        for row in range(5):
+            shared[row, thread] = 0.0
         for r in range(first[k] + thread, first[k + 1], threads):
             if not looks_free_cuda(sums[4 * r], sums[4 * r + 1], sums[4 * r + 2], float(columns), delta, eps):
-                bound[thread] = 1
-            ww[thread] += sums[4 * r]
-            gg[thread] += sums[4 * r + 1]
-            wg[thread] += sums[4 * r + 2]
-            wu[thread] += sums[4 * r + 3]
-        half = threads // 2
-        while half:
-            cuda.syncthreads()
-            if thread < half:
-                bound[thread] += bound[thread + half]
-                ww[thread] += ww[thread + half]
-                gg[thread] += gg[thread + half]
-                wg[thread] += wg[thread + half]
-                wu[thread] += wu[thread + half]
-            half //= 2
-        cuda.syncthreads()
-        by_rows = matrix and bound[0] == 0
-        size = float(table[3 * k + 1] * columns)
-        whole = matrix and not by_rows and looks_free_cuda(ww[0], gg[0], wg[0], size, delta, eps)
+                shared[4, thread] = 1.0
+            for row in range(4):
+                shared[row, thread] += sums[4 * r + row]
+        add_up(shared)
+        ww, gg, wg, wu = shared[0, 0], shared[1, 0], shared[2, 0], shared[3, 0]
+        by_rows = matrix and shared[4, 0] == 0
+        whole = matrix and not by_rows and looks_free_cuda(ww, gg, wg, float(table[3 * k + 1] * columns), delta, eps)
         for r in range(first[k] + thread, first[k + 1], threads):
-            norm = sqrt(ww[0] if whole else sums[4 * r]) + eps
+            norm = sqrt(ww if whole else sums[4 * r]) + eps
             terms[3 * r] = 1 if by_rows or whole else 0
             terms[3 * r + 1] = norm
-            terms[3 * r + 2] = (wu[0] if whole else sums[4 * r + 3]) / norm
+            terms[3 * r + 2] = (wu if whole else sums[4 * r + 3]) / norm
         cuda.syncthreads()
 
 

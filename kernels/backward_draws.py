@@ -29,7 +29,7 @@ from kernels.core.compile import njit
 from kernels.core.cuda import cuda_kernel, exp, grid
 from kernels.core.kernel import Kernel
 from kernels.core.philox import philox, uniform53_cpu, uniform53_cuda, words_cpu, words_cuda
-from kernels.gaussian_mixture import exp64
+from kernels.core.polynomials import exp64
 from kernels.multinomial_resampling import bisect_cpu, bisect_cuda, find_cpu, inverted, prepare_cpu, sums_cuda
 from kernels.systematic_resampling import largest_cpu
 

@@ -78,15 +78,26 @@ def _cpu(thetas, fishers, scales, eps, like, out):
     above, below = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64)
     for start in range(0, out.size, BLOCK):
         to, own = out[start : start + BLOCK], like[start : start + BLOCK]
-        n = to.size
+        n, theta, fisher = to.size, start * out.itemsize, start * like.itemsize
         above[:n], below[:n] = 0.0, 0.0
-        for k in range(thetas.size):
-            theta = vector_cpu(thetas[k] + start * out.itemsize, n, to)
-            fisher, scale = vector_cpu(fishers[k] + start * like.itemsize, n, own), scales[k]
+        fours = thetas.size // 4 * 4
+        for k in range(0, fours, 4):  # eight streams at a time: more of memory's requests are under way at once
+            a, b = vector_cpu(thetas[k] + theta, n, to), vector_cpu(thetas[k + 1] + theta, n, to)
+            c, d = vector_cpu(thetas[k + 2] + theta, n, to), vector_cpu(thetas[k + 3] + theta, n, to)
+            e, f = vector_cpu(fishers[k] + fisher, n, own), vector_cpu(fishers[k + 1] + fisher, n, own)
+            g, h = vector_cpu(fishers[k + 2] + fisher, n, own), vector_cpu(fishers[k + 3] + fisher, n, own)
             for j in range(n):
-                share = fisher[j] * scale + eps
-                above[j] += share * np.float64(theta[j])
-                below[j] += share
+                u, v = e[j] * scales[k] + eps, f[j] * scales[k + 1] + eps
+                w, x = g[j] * scales[k + 2] + eps, h[j] * scales[k + 3] + eps
+                first = above[j] + u * np.float64(a[j]) + v * np.float64(b[j])
+                above[j] = first + w * np.float64(c[j]) + x * np.float64(d[j])
+                below[j] = below[j] + u + v + w + x
+        for k in range(fours, thetas.size):
+            a, e = vector_cpu(thetas[k] + theta, n, to), vector_cpu(fishers[k] + fisher, n, own)
+            for j in range(n):
+                u = e[j] * scales[k] + eps
+                above[j] += u * np.float64(a[j])
+                below[j] += u
         for j in range(n):
             to[j] = above[j] / below[j]
 

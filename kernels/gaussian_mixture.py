@@ -30,10 +30,11 @@ from numba import cuda, types
 from numba.extending import overload
 from torch import Tensor
 
+from kernels.core.block import add_up, find_largest
 from kernels.core.compile import njit, scalars
 from kernels.core.cuda import SHARED, cuda_kernel, exp
 from kernels.core.kernel import SIMULATED, Kernel
-from kernels.core.polynomials import exp32
+from kernels.core.polynomials import exp32, exp64
 
 #: Rows of a block, and K d from which BLAS computes the products of a block.
 ROWS, BLAS_FROM = 64, 65_536
@@ -98,29 +99,6 @@ def _factors(spread: float, sigma: float) -> tuple[float, float, float]:
 def _bias(means: Tensor, log_weights: Tensor, spread: float, sigma: float) -> Tensor:
     """(K,) what of the logits does not depend on x."""
     return (log_weights - means.square().sum(1) / (2 * (spread**2 + sigma**2))).detach()
-
-
-#: 1 / n! for n = 13 ... 2: the series of e^r on |r| <= log(2) / 2 up to 4e-18.
-SERIES = tuple(1 / math.factorial(n) for n in range(13, 1, -1))
-LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10
-#: Largest relative error of `exp64` on [-708, 709].
-EXP64_ERROR = 4e-16
-
-
-@njit
-def exp64(x):
-    """e^x of a float64 without branches, relative error below EXP64_ERROR on [-708, 709]; 0 below, inf above."""
-    bounded = min(max(x, -708.0), 709.0)
-    power = np.floor(bounded * LOG2_E + 0.5)
-    r = (bounded - power * LN2_HIGH) - power * LN2_LOW
-    p = SERIES[0]
-    for n in range(1, 12):
-        p = p * r + SERIES[n]
-    p = p * (r * r) + r + 1.0
-    result = p * np.int64((np.int64(np.int32(power)) + 1022) << 52).view(np.float64) * 2.0
-    result = 0.0 if x < -708.0 else result
-    result = np.inf if x > 709.0 else result
-    return x if x != x else result
 
 
 def _exp(x):
@@ -196,7 +174,7 @@ def _cpu(x, means, bias, out, inverse, own, other):
 
 @cuda_kernel("real[:, ::1], real[:, ::1], real[::1], real[:, ::1], real[:, ::1], real, real, real, real")
 def _cuda(x, means, bias, scratch, out, inverse, own, other, least):
-    shared = cuda.shared.array(SHARED, bias.dtype)
+    shared = cuda.shared.array((1, SHARED), bias.dtype)
     thread, columns = cuda.threadIdx.x, x.shape[1]
     across = min(columns, SHARED)  # so many threads take a coordinate each, the others further components of it
     apart, first = SHARED // across, thread // across
@@ -209,29 +187,17 @@ def _cuda(x, means, bias, scratch, out, inverse, own, other, least):
             logit = logit * inverse + bias[k]
             scratch[row, k] = logit
             largest = max(largest, logit)
-        shared[thread] = largest
-        half = SHARED // 2
-        while half > 0:
-            cuda.syncthreads()
-            if thread < half and shared[thread + half] > shared[thread]:
-                shared[thread] = shared[thread + half]
-            half //= 2
-        cuda.syncthreads()
-        largest = shared[0]
+        shared[0, thread] = largest
+        find_largest(shared)
+        largest = shared[0, 0]
         cuda.syncthreads()
         total = own - own
         for k in range(thread, means.shape[0], SHARED):
             scratch[row, k] = exp(scratch[row, k] - largest)
             total += scratch[row, k]
-        shared[thread] = total
-        half = SHARED // 2
-        while half > 0:
-            cuda.syncthreads()
-            if thread < half:
-                shared[thread] += shared[thread + half]
-            half //= 2
-        cuda.syncthreads()
-        total = shared[0]
+        shared[0, thread] = total
+        add_up(shared)
+        total = shared[0, 0]
         cuda.syncthreads()
         for j in range(thread - first * across, columns, across):
             mean = own - own
@@ -240,12 +206,12 @@ def _cuda(x, means, bias, scratch, out, inverse, own, other, least):
             if apart == 1:
                 out[row, j] = own * x[row, j] + other * (mean / total)
             else:
-                shared[thread] = mean
+                shared[0, thread] = mean
         cuda.syncthreads()
         if apart > 1 and first == 0:
-            mean = shared[thread]
+            mean = shared[0, thread]
             for part in range(1, apart):
-                mean += shared[thread + part * across]
+                mean += shared[0, thread + part * across]
             out[row, thread] = own * x[row, thread] + other * (mean / total)
         cuda.syncthreads()
 

@@ -21,6 +21,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
+from kernels.core.block import add_up
 from kernels.core.compile import array, njit
 from kernels.core.cuda import SHARED, THREADS, cuda_kernel, grid, sqrt
 from kernels.core.kernel import SIMULATED, Kernel
@@ -111,39 +112,29 @@ def _cpu(a, error, signs, scale):
 @cuda_kernel("real[::1], real[::1], float64[::1]")
 def _squares(a, error, sums):
     """Block b leaves its share of |a + error|^2 at sums[b]."""
-    shared = cuda.shared.array(SHARED, np.float64)
-    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    shared = cuda.shared.array((1, SHARED), np.float64)
+    thread = cuda.threadIdx.x
     total = 0.0
     for i in range(cuda.grid(1), a.size, cuda.gridsize(1)):
         c = np.float64(a[i] + error[i])
         total += c * c
-    shared[thread] = total
-    half = threads // 2
-    while half:
-        cuda.syncthreads()
-        if thread < half:
-            shared[thread] += shared[thread + half]
-        half //= 2
+    shared[0, thread] = total
+    add_up(shared)
     if thread == 0:
-        sums[cuda.blockIdx.x] = shared[0]
+        sums[cuda.blockIdx.x] = shared[0, 0]
 
 
 @cuda_kernel("float64[::1], float64, real[::1]")
 def _scale(sums, size, scale):
-    shared = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((1, SHARED), np.float64)
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
     total = 0.0
     for i in range(thread, sums.size, threads):
         total += sums[i]
-    shared[thread] = total
-    half = threads // 2
-    while half:
-        cuda.syncthreads()
-        if thread < half:
-            shared[thread] += shared[thread + half]
-        half //= 2
+    shared[0, thread] = total
+    add_up(shared)
     if thread == 0:
-        scale[0] = sqrt(shared[0] / size)
+        scale[0] = sqrt(shared[0, 0] / size)
 
 
 @cuda_kernel("real[::1], real[::1], real[::1], uint8[::1]")

@@ -23,6 +23,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
+from kernels.core.block import add_up
 from kernels.core.compile import array, njit
 from kernels.core.cuda import SHARED, cuda_kernel, grid, sqrt
 from kernels.core.kernel import SIMULATED, Kernel
@@ -155,27 +156,20 @@ def _cpu(w, g, offsets, stretched, rounding, sure):
 @cuda_kernel("real[::1], real[::1], int64[::1], float64[::1]")
 def _dots(w, g, offsets, sums):
     """Block b leaves part b % PARTS of the sums w.w, w.g and g.g of tensor b // PARTS at sums[4 b]."""
-    ww = cuda.shared.array(SHARED, np.float64)  # the simulator tells shared arrays apart by their lines
-    wg = cuda.shared.array(SHARED, np.float64)
-    gg = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((3, SHARED), np.float64)
     block, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     k = block // PARTS
-    ww[thread] = wg[thread] = gg[thread] = 0.0
+    for row in range(3):
+        shared[row, thread] = 0.0
     for i in range(offsets[k] + block % PARTS * threads + thread, offsets[k + 1], PARTS * threads):
         x, y = np.float64(w[i]), np.float64(g[i])
-        ww[thread] += x * x
-        wg[thread] += x * y
-        gg[thread] += y * y
-    half = threads // 2
-    while half:
-        cuda.syncthreads()
-        if thread < half:
-            ww[thread] += ww[thread + half]
-            wg[thread] += wg[thread + half]
-            gg[thread] += gg[thread + half]
-        half //= 2
+        shared[0, thread] += x * x
+        shared[1, thread] += x * y
+        shared[2, thread] += y * y
+    add_up(shared)
     if thread == 0:
-        sums[4 * block], sums[4 * block + 1], sums[4 * block + 2] = ww[0], wg[0], gg[0]
+        for row in range(3):
+            sums[4 * block + row] = shared[row, 0]
 
 
 @cuda_kernel("real[::1], float64[::1], real[::1]")
@@ -193,22 +187,17 @@ def _shares(w, sums, terms):
 @cuda_kernel("real[::1], real[::1], int64[::1], real[::1], float64[::1]")
 def _lengths(w, g, offsets, terms, sums):
     """Block b leaves part b % PARTS of |g'|^2 of tensor b // PARTS at sums[4 b + 3]."""
-    rest = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((1, SHARED), np.float64)
     block, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     k = block // PARTS
     share = terms[2 * k]
-    rest[thread] = 0.0
+    shared[0, thread] = 0.0
     for i in range(offsets[k] + block % PARTS * threads + thread, offsets[k + 1], PARTS * threads):
         x = np.float64(g[i] - w[i] * share)
-        rest[thread] += x * x
-    half = threads // 2
-    while half:
-        cuda.syncthreads()
-        if thread < half:
-            rest[thread] += rest[thread + half]
-        half //= 2
+        shared[0, thread] += x * x
+    add_up(shared)
     if thread == 0:
-        sums[4 * block + 3] = rest[0]
+        sums[4 * block + 3] = shared[0, 0]
 
 
 @cuda_kernel("real[::1], real[::1], int64[::1], real[::1], float64[::1], int64, float64")

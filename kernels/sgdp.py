@@ -21,11 +21,24 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.adamp import BLOCKS, Segments, decide, judge, layout, made_up, numbers_moved, tangential, tensors
+from kernels.adamp import (
+    BLOCKS,
+    CHUNK,
+    LANES,
+    Segments,
+    add_sums,
+    decide,
+    judge,
+    layout,
+    made_up,
+    numbers_moved,
+    tangential,
+    tensors,
+)
+from kernels.core.block import add_up
 from kernels.core.compile import array, njit, scalars
 from kernels.core.cuda import SHARED, cuda_kernel
 from kernels.core.kernel import Kernel
-from kernels.perpgrad import CHUNK, LANES, dot_cpu
 
 
 def reference(
@@ -119,15 +132,16 @@ def _move(w, g, b, looks, momentum, kept, lr, norm, along):
 
 
 @njit
-def _project(w, b, norm, along):
+def _keep(w, b, kept, lr, norm, along):
     for i in range(w.size):
         b[i] -= w[i] / norm * along
+        w[i] = kept * w[i] - lr * b[i]
 
 
 @njit
 def _cpu(w, g, b, table, sums, delta, eps, looks, keeps, momentum, new, plain, kept, lr):
     number = w.dtype.type
-    lanes, d = np.empty(LANES), np.empty(CHUNK, w.dtype)
+    lanes, d = np.empty((4, LANES)), np.empty(CHUNK, w.dtype)
     for k in range(table.size // 3):
         start, rows, columns = table[3 * k], table[3 * k + 1], table[3 * k + 2]
         stop = start + max(rows, 1) * columns
@@ -140,10 +154,7 @@ def _cpu(w, g, b, table, sums, delta, eps, looks, keeps, momentum, new, plain, k
                 j = min(i + CHUNK, start + (r + 1) * columns)
                 x, y, z = w[i:j], g[i:j], d[: j - i]
                 _look(y, b[i:j], z, looks, momentum, new)
-                sums[0, r] += dot_cpu(x, x, lanes)
-                sums[1, r] += dot_cpu(y, y, lanes)
-                sums[2, r] += dot_cpu(x, y, lanes)
-                sums[3, r] += dot_cpu(x, z, lanes)
+                add_sums(x, y, z, lanes, sums, r)
         mode = judge(sums, rows, columns, delta, eps)
         if mode == 0:
             _go(w[start:stop], g[start:stop], b[start:stop], looks, momentum, plain, lr)
@@ -153,8 +164,7 @@ def _cpu(w, g, b, table, sums, delta, eps, looks, keeps, momentum, new, plain, k
             i, j, norm = start + r * width, start + (r + 1) * width, np.sqrt(sums[0, r]) + eps
             along = number(sums[3, r] / norm)
             if keeps:
-                _project(w[i:j], b[i:j], number(norm), along)
-                _go(w[i:j], g[i:j], b[i:j], looks, momentum, kept, lr)
+                _keep(w[i:j], b[i:j], kept, lr, number(norm), along)
             else:
                 _move(w[i:j], g[i:j], b[i:j], looks, momentum, kept, lr, number(norm), along)
 
@@ -162,32 +172,23 @@ def _cpu(w, g, b, table, sums, delta, eps, looks, keeps, momentum, new, plain, k
 @cuda_kernel("real[::1], real[::1], real[::1], int64[::1], float64[::1], int64, real, real, real, real, real")
 def _momentum(w, g, b, rows, sums, looks, momentum, new, plain, kept, lr):
     """A block for a row: new momentum, and w.w, g.g, w.g, w.d of row r at sums[4 r]."""
-    ww = cuda.shared.array(SHARED, np.float64)  # the simulator tells shared arrays apart by their lines
-    gg = cuda.shared.array(SHARED, np.float64)
-    wg = cuda.shared.array(SHARED, np.float64)
-    wd = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((4, SHARED), np.float64)
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
     for r in range(cuda.blockIdx.x, rows.size // 2, cuda.gridDim.x):
-        ww[thread] = gg[thread] = wg[thread] = wd[thread] = 0.0
+        for row in range(4):
+            shared[row, thread] = 0.0
         for i in range(rows[2 * r] + thread, rows[2 * r + 1], threads):
             b[i] = momentum * b[i] + new * g[i]
             d = g[i] + momentum * b[i] if looks else b[i]
             x, y = np.float64(w[i]), np.float64(g[i])
-            ww[thread] += x * x
-            gg[thread] += y * y
-            wg[thread] += x * y
-            wd[thread] += x * np.float64(d)
-        half = threads // 2
-        while half:
-            cuda.syncthreads()
-            if thread < half:
-                ww[thread] += ww[thread + half]
-                gg[thread] += gg[thread + half]
-                wg[thread] += wg[thread + half]
-                wd[thread] += wd[thread + half]
-            half //= 2
+            shared[0, thread] += x * x
+            shared[1, thread] += y * y
+            shared[2, thread] += x * y
+            shared[3, thread] += x * np.float64(d)
+        add_up(shared)
         if thread == 0:
-            sums[4 * r], sums[4 * r + 1], sums[4 * r + 2], sums[4 * r + 3] = ww[0], gg[0], wg[0], wd[0]
+            for row in range(4):
+                sums[4 * r + row] = shared[row, 0]
         cuda.syncthreads()
 
 

@@ -26,6 +26,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
+from kernels.core.block import add_up
 from kernels.core.compile import njit
 from kernels.core.cuda import cuda_kernel
 from kernels.core.kernel import SIMULATED, Kernel
@@ -196,9 +197,7 @@ _sort64 = cuda_kernel("int64[:, ::1], int64[:, ::1], int64")(_sort_rows)
 @cuda_kernel("real[:, ::1], real[:, ::1]")
 def _moments(sorted_rows, answers):
     """W, lower and upper of rows r and L + r of the sorted projections."""
-    first = cuda.shared.array(THREADS, "float64")
-    second = cuda.shared.array(THREADS, "float64")
-    third = cuda.shared.array(THREADS, "float64")
+    shared = cuda.shared.array((3, THREADS), np.float64)
     t, rows, n = cuda.threadIdx.x, answers.shape[1], sorted_rows.shape[1]
     for row in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
         mean_p, mean_q = 0.0, 0.0
@@ -214,31 +213,23 @@ def _moments(sorted_rows, answers):
                 else:
                     sum_p += (np.float64(a) - mean_p) * (np.float64(a) - mean_p)
                     sum_q += (np.float64(b) - mean_q) * (np.float64(b) - mean_q)
-            first[t], second[t], third[t] = sum_p, sum_q, sum_gap
-            cuda.syncthreads()
-            half = THREADS // 2
-            while half > 0:
-                if t < half:
-                    first[t] += first[t + half]
-                    second[t] += second[t + half]
-                    third[t] += third[t + half]
-                cuda.syncthreads()
-                half //= 2
+            shared[0, t], shared[1, t], shared[2, t] = sum_p, sum_q, sum_gap
+            add_up(shared)
             if turn == 0:
-                mean_p, mean_q = first[0] / n, second[0] / n
+                mean_p, mean_q = shared[0, 0] / n, shared[1, 0] / n
                 if t == 0:
-                    answers[0, row] = third[0] / n
+                    answers[0, row] = shared[2, 0] / n
             elif t == 0:
                 lower = (mean_p - mean_q) * (mean_p - mean_q)
                 answers[1, row] = lower
-                answers[2, row] = lower + (first[0] + second[0]) / n
+                answers[2, row] = lower + (shared[0, 0] + shared[1, 0]) / n
             cuda.syncthreads()
 
 
 def example(n: int, dtype: torch.dtype, generator: torch.Generator) -> dict[str, Any]:
-    """Up to 16 directions in 8 dimensions; about n projected numbers of each cloud."""
-    count = min(16, 1 + n // 60)
-    points = n // count
+    """4 to 16 directions in 8 dimensions; about n projected numbers of each cloud."""
+    count = min(16, 4 + n // 60)
+    points = max(2, n // count)
     x, y = torch.randn(2, points, 8, dtype=dtype, generator=generator)
     directions = torch.randn(count, 8, dtype=dtype, generator=generator)
     return {"x": x, "y": 1.5 * y + 1.0, "directions": directions / directions.norm(dim=1, keepdim=True)}

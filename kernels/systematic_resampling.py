@@ -23,10 +23,11 @@ import torch
 from numba import cuda
 from torch import Tensor
 
+from kernels.core.block import find_largest
 from kernels.core.compile import njit
 from kernels.core.cuda import SHARED, cuda_kernel, exp
 from kernels.core.kernel import SIMULATED, Kernel
-from kernels.gaussian_mixture import exp64
+from kernels.core.polynomials import exp64
 
 #: Elements whose largest is sought side by side.
 LANES = 32
@@ -124,31 +125,25 @@ def _cpu(particles, log_weights, uniforms, copies, ancestors):
 
 @cuda_kernel("float64[:, ::1], float64[:, ::1]")
 def _sums(log_weights, running):
-    shared = cuda.shared.array(SHARED, np.float64)
+    shared = cuda.shared.array((1, SHARED), np.float64)
     g, thread, n = cuda.blockIdx.x, cuda.threadIdx.x, log_weights.shape[1]
     largest = log_weights[g, 0]
     for i in range(thread, n, SHARED):
         largest = max(largest, log_weights[g, i])
-    shared[thread] = largest
-    half = SHARED // 2
-    while half:
-        cuda.syncthreads()
-        if thread < half and shared[thread + half] > shared[thread]:
-            shared[thread] = shared[thread + half]
-        half //= 2
-    cuda.syncthreads()
-    largest = shared[0]
+    shared[0, thread] = largest
+    find_largest(shared)
+    largest = shared[0, 0]
     cuda.syncthreads()
     part = (n + SHARED - 1) // SHARED
     begin, stop = thread * part, min(n, (thread + 1) * part)
     total = 0.0
     for i in range(begin, stop):
         total += exp(log_weights[g, i] - largest)
-    shared[thread] = total
+    shared[0, thread] = total
     cuda.syncthreads()
     total = 0.0
     for other in range(thread):
-        total += shared[other]
+        total += shared[0, other]
     for i in range(begin, stop):
         total += exp(log_weights[g, i] - largest)
         running[g, i] = total

@@ -37,7 +37,13 @@ def alike(like: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
     for k, tensor in enumerate(tensors):
         if tensor.numel() != like.numel():
             raise ValueError(f"tensor {k} has {tensor.numel()} elements, not {like.numel()}")
-    return [tensor.detach().to(like.device, like.dtype).contiguous() for tensor in tensors]
+    device, dtype = like.device, like.dtype
+    return [
+        tensor.detach()
+        if tensor.dtype == dtype and tensor.device == device and tensor.is_contiguous()
+        else tensor.detach().to(device, dtype).contiguous()
+        for tensor in tensors
+    ]
 
 
 def _element(typingctx, address, index, like):

