@@ -62,12 +62,10 @@ def show(name: str, plugins: Sequence[Path]) -> str | None:
 
 def datasets() -> str:
     """Every data set: present or the line that brings it, size, licence, source."""
-    from harness.parts.data import DATASETS, Dataset
-    from harness.parts.tabular import TABLES, Table
+    from harness.parts.datasets import known
 
     rows = []
-    everything: list[Dataset | Table] = [*DATASETS.values(), *TABLES.values()]
-    for dataset in everything:
+    for dataset in known().values():
         present = dataset.present()
         size = f"{dataset.bytes() / 2**20:.1f} MiB" if present else "missing"
         rows.append((dataset.name, size, dataset.licence, dataset.title))
