@@ -13,7 +13,8 @@ thresholds (K,), except that thresholds are float32 for half-precision weights; 
 merged and undecided are written to and overlap nothing else.  Experts stay where they are.  An element moves K + 2
 numbers: reads base and experts, writes merged.  Sums run over the experts in their order, in the dtype (float32 for
 half precision).  A NaN among the values of an entry makes it NaN.  The result is that of each element alone, so it is
-deterministic; tallies are integers.
+deterministic; tallies are integers.  On a CPU the five sums of an entry bound it, not memory: some 20 operations for
+each number read.
 """
 
 from __future__ import annotations
@@ -120,6 +121,49 @@ def _settings(
 
 
 @njit
+def _add(expert, least, own, mass, positive, negative, ups, downs, zero, one):
+    for j in range(own.size):
+        t = expert[j] - own[j]
+        t = zero if abs(t) < least else t
+        mass[j] += t
+        positive[j] += max(t, zero)
+        negative[j] += min(t, zero)
+        ups[j] += one if t > zero else zero
+        downs[j] += one if t < zero else zero
+
+
+@njit
+def _add_four(first, second, third, fourth, least, own, mass, positive, negative, ups, downs, zero, one):
+    """`_add` for four experts in turn, with a quarter of the trips to the sums."""
+    least_t, least_u, least_v, least_w = least[0], least[1], least[2], least[3]
+    for j in range(own.size):
+        t, u, v, w = first[j] - own[j], second[j] - own[j], third[j] - own[j], fourth[j] - own[j]
+        t = zero if abs(t) < least_t else t
+        u = zero if abs(u) < least_u else u
+        v = zero if abs(v) < least_v else v
+        w = zero if abs(w) < least_w else w
+        mass[j] = mass[j] + t + u + v + w
+        positive[j] = positive[j] + max(t, zero) + max(u, zero) + max(v, zero) + max(w, zero)
+        negative[j] = negative[j] + min(t, zero) + min(u, zero) + min(v, zero) + min(w, zero)
+        up = (one if t > zero else zero) + (one if u > zero else zero)
+        down = (one if t < zero else zero) + (one if u < zero else zero)
+        ups[j] += up + (one if v > zero else zero) + (one if w > zero else zero)
+        downs[j] += down + (one if v < zero else zero) + (one if w < zero else zero)
+
+
+@njit
+def _take_largest(expert, least, own, mass, positive, negative, ups, downs, zero, one):
+    for j in range(own.size):
+        t = expert[j] - own[j]
+        t = zero if abs(t) < least else t
+        mass[j] += t
+        positive[j] = t if t > positive[j] or t != t else positive[j]
+        negative[j] = t if t < negative[j] or t != t else negative[j]
+        ups[j] += one if t > zero else zero
+        downs[j] += one if t < zero else zero
+
+
+@njit
 def _cpu(table, base, thresholds, merged, undecided, tally, scale, zero, one, function, up, again):
     mass, positive, negative = np.empty(BLOCK, base.dtype), np.empty(BLOCK, base.dtype), np.empty(BLOCK, base.dtype)
     ups, downs = np.empty(BLOCK, base.dtype), np.empty(BLOCK, base.dtype)
@@ -129,26 +173,18 @@ def _cpu(table, base, thresholds, merged, undecided, tally, scale, zero, one, fu
         own, to = base[start : start + BLOCK], merged[start : start + BLOCK]
         n, offset = own.size, start * base.itemsize
         mass[:n], positive[:n], negative[:n], ups[:n], downs[:n] = zero, zero, zero, zero, zero
-        for k in range(table.size):
-            expert, least = vector_cpu(table[k] + offset, n, own), thresholds[k]
+        sums = mass, positive, negative, ups, downs
+        fours = 0 if function == LARGEST else table.size // 4 * 4
+        for k in range(0, fours, 4):
+            first, second = vector_cpu(table[k] + offset, n, own), vector_cpu(table[k + 1] + offset, n, own)
+            third, fourth = vector_cpu(table[k + 2] + offset, n, own), vector_cpu(table[k + 3] + offset, n, own)
+            _add_four(first, second, third, fourth, thresholds[k : k + 4], own, *sums, zero, one)
+        for k in range(fours, table.size):
+            expert = vector_cpu(table[k] + offset, n, own)
             if function == LARGEST:
-                for j in range(n):
-                    t = expert[j] - own[j]
-                    t = zero if abs(t) < least else t
-                    mass[j] += t
-                    positive[j] = t if t > positive[j] or t != t else positive[j]
-                    negative[j] = t if t < negative[j] or t != t else negative[j]
-                    ups[j] += one if t > zero else zero
-                    downs[j] += one if t < zero else zero
+                _take_largest(expert, thresholds[k], own, *sums, zero, one)
             else:
-                for j in range(n):
-                    t = expert[j] - own[j]
-                    t = zero if abs(t) < least else t
-                    mass[j] += t
-                    positive[j] += max(t, zero)
-                    negative[j] += min(t, zero)
-                    ups[j] += one if t > zero else zero
-                    downs[j] += one if t < zero else zero
+                _add(expert, thresholds[k], own, *sums, zero, one)
         if function == MEAN:
             for j in range(n):
                 positive[j] /= max(ups[j], one)
@@ -231,4 +267,5 @@ KERNEL = ties_merge = Kernel(
     example=example,
     bytes_moved=bytes_moved,
     writes=("merged", "undecided"),
+    bound="sums",
 )

@@ -20,7 +20,7 @@ from harness.engines.environment import commit, environment
 FIGURES = (
     "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "grokking",
     "merge_order", "bootstrap_speed", "first_call", "ties_memory", "registry_scale", "registry_soak", "registry_crowd",
-    "compaction", "site_scale",
+    "compaction", "site_scale", "screenshot", "optimizer_steps",
     "gate_false_alarms", "nightly_end_to_end",
 )  # fmt: skip
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
@@ -31,10 +31,10 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no figure is called {', '.join(unknown)}; there are {', '.join(FIGURES)}", file=sys.stderr)  # noqa: T201
         return 2
-    stored = json.loads(TARGET.read_text()) if TARGET.exists() else {}
     for name in names or FIGURES:
         begin = time.perf_counter()
         values = importlib.import_module(f"tests.figures.{name}").measure()
+        stored = json.loads(TARGET.read_text()) if TARGET.exists() else {}  # others may write meanwhile
         if values.get("installed") is False and name in stored:
             continue  # what was measured where it was installed stays
         facts = environment()

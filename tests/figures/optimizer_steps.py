@@ -1,4 +1,4 @@
-"""One step of our optimizers on lists of many tensors, beside torch's forms and beside the same kernel per tensor."""
+"""One step of our optimizers on lists of many tensors, beside the torch form tensor by tensor and torch's own forms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROJECTION = {"eps": 1e-8, "delta": 0.1, "wd_ratio": 0.1, "nesterov": False}
 MOMENTUM = {"momentum": 0.9, "dampening": 0.0, "project_momentum": False}
 
 
-class Before(TensorWise):
+class TensorByTensor(TensorWise):
     """The torch form of a kernel, tensor by tensor."""
 
     def __init__(
@@ -81,30 +81,32 @@ def _forms() -> dict[str, dict[str, Callable[[Any], torch.optim.Optimizer]]]:
     return {
         "adamw": {
             "ours": lambda groups: AdamW(groups, BETAS, 1e-8),
-            "before": lambda groups: Before(groups, adam.reference, ("m", "v"), **adamw),
+            "torch form, tensor by tensor": lambda groups: TensorByTensor(groups, adam.reference, ("m", "v"), **adamw),
             "torch fused": lambda groups: torch.optim.AdamW(groups, fused=True),
             "torch foreach": lambda groups: torch.optim.AdamW(groups, foreach=True),
             "torch single": lambda groups: torch.optim.AdamW(groups, foreach=False),
         },
         "lion": {
             "ours": lambda groups: Lion(groups, BETAS),
-            "before": lambda groups: Before(groups, lion.reference, ("m",), lr=1e-3, betas=BETAS, decay=1.0),
+            "torch form, tensor by tensor": lambda groups: TensorByTensor(
+                groups, lion.reference, ("m",), lr=1e-3, betas=BETAS, decay=1.0
+            ),
         },
         "diffgrad": {
             "ours": lambda groups: DiffGrad(groups, BETAS, 1e-8, remembers=True),
-            "before": lambda groups: Before(
+            "torch form, tensor by tensor": lambda groups: TensorByTensor(
                 groups, diffgrad.reference, ("m", "v", "previous"), l2=0.0, eps=1e-8, **moments
             ),
         },
         "adamp": {
             "ours": lambda groups: AdamP(groups, {"betas": BETAS, **PROJECTION}),
-            "before": lambda groups: Before(
+            "torch form, tensor by tensor": lambda groups: TensorByTensor(
                 groups, adamp.reference, ("m", "v"), weight_decay=0.0, **moments, **PROJECTION
             ),
         },
         "sgdp": {
             "ours": lambda groups: SGDP(groups, {**MOMENTUM, **PROJECTION}),
-            "before": lambda groups: Before(
+            "torch form, tensor by tensor": lambda groups: TensorByTensor(
                 groups, sgdp.reference, ("direction",), lr=1e-3, weight_decay=0.0, **MOMENTUM, **PROJECTION
             ),
         },

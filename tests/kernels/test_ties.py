@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kernels.alternatives.ties import ties_merging
+from kernels.core.backends import Backend
 from kernels.core.kernel import use_backend
 from kernels.ties import BLOCK, example, ties_merge
 
@@ -32,6 +33,20 @@ def test_same_as_the_sequence_of_other_libraries() -> None:
     ties_merge(**arguments)
     expected = ties_merging(arguments)()
     torch.testing.assert_close(arguments["merged"], expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("merge_func", ["mean", "sum", "max"])
+@pytest.mark.parametrize("count", range(1, 9))
+def test_any_number_of_experts_has_the_bits_of_the_reference(count: int, merge_func: Any) -> None:
+    merged = {}
+    backends: tuple[Backend, ...] = ("reference", "cpu")
+    for backend in backends:
+        call = given(2 * BLOCK + 3, torch.float32)
+        call.update(experts=call["experts"][:count], thresholds=call["thresholds"][:count])
+        with use_backend(backend):
+            tally = ties_merge(**call, merge_func=merge_func)
+        merged[backend] = (call["merged"], call["undecided"], tally)
+    assert all(map(torch.equal, *merged.values()))
 
 
 @pytest.mark.parametrize("merge_func", ["mean", "sum", "max"])
