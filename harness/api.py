@@ -16,6 +16,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from harness.plan import Plan, Trial
     from registry import LedgerEntry, Registry
     from registry.log import Durability
+    from reports.claims import Verdict
     from reports.compare import Comparison
     from specs import Spec
 
@@ -89,6 +91,19 @@ class Summary:
         """True when a trial ended in a way that is nobody's result."""
         return any(self.statuses[status] for status in FAILED)
 
+    def after(self, study: Summary) -> Summary:
+        """This run and the study before it as one, under this run's name."""
+        return Summary(
+            self.run,
+            self.registry,
+            study.planned + self.planned,
+            study.cached + self.cached,
+            study.statuses + self.statuses,
+            [*study.failures, *self.failures],
+            study.seconds + self.seconds,
+            self.interrupted,
+        )
+
 
 def load(source: str | Path, allow_plugins: bool = False) -> tuple[Spec, Catalogue]:
     """Read and validate a spec, given as a path or by the name of a shipped one.
@@ -115,11 +130,26 @@ def plan(
     allow_plugins: bool = False,
     backend: Backend = "auto",
 ) -> Plan:
-    """The trials of a spec; see `harness.plan.make_plan` for the arguments."""
+    """The trials of a spec; see `harness.plan.make_plan` for the arguments.
+
+    A spec with `tuning` has a study before its ranked trials.  A smoke run tunes nothing, and `limit` counts ranked
+    trials.
+    """
     from harness.plan import make_plan
 
     spec, catalogue = load(source, allow_plugins)
-    return make_plan(spec, catalogue, data_hash, only, limit, smoke, backend)
+    ranked = partial(make_plan, spec, catalogue, data_hash, only, limit, smoke, backend)
+    if spec.tuning is None or smoke:
+        return ranked()
+    from harness.tuning.study import with_study
+
+    build = partial(make_plan, catalogue=catalogue, data_hash=data_hash, backend=backend)
+    return with_study(ranked(), ranked, build, catalogue["components"])
+
+
+def settle(plan: Plan, registry: Registry) -> Plan:
+    """The plan with the parameters that its study chose, as the registry answers it now; any other plan as it is."""
+    return plan.study.settle(plan, registry) if plan.study else plan
 
 
 def data_hash(name: str) -> str:
@@ -179,11 +209,18 @@ def run(
     options: RunOptions | None = None,
     observe: Callable[[Finished], None] = lambda finished: None,
 ) -> Summary:
-    """Run what the registry does not hold yet, and store it.
+    """Run what the registry does not hold yet, and store it: first the plan's study, where it has one.
 
     An interrupt stops the workers; what had ended is stored, and the next run goes on from there.
     """
     registry, options = registry or open_registry(), options or RunOptions()
+    if plan.study is not None:
+        study = run(plan.study.plan, registry, options, observe)
+        if study.interrupted:
+            study.planned += len(plan.trials)
+            return study
+        registry.sync()
+        return run(settle(plan, registry), registry, options, observe).after(study)
     registry.sync(wait=False)
     mark_lost(registry)
     known = cached(plan, registry, options)
@@ -251,6 +288,14 @@ def table(*specs: str, registry: Registry | None = None) -> pa.Table:
     from reports.results import load_results
 
     return load_results(registry or open_registry(), specs).table()
+
+
+def claims(*specs: str, registry: Registry | None = None) -> list[Verdict]:
+    """The verdict on every claim of the newest run of each spec, by default of all that ran; nothing is run."""
+    from reports.claims import verdicts
+    from reports.results import load_results
+
+    return verdicts(load_results(registry or open_registry(), specs))
 
 
 def compare(a: str, b: str, *specs: str, registry: Registry | None = None) -> Comparison:

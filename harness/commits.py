@@ -31,7 +31,7 @@ plan = api.plan(sys.argv[1], allow_plugins=sys.argv[2] == "True")
 rows = [{"method": r.method, "task": r.task, "seed": r.seed, "trial": r.trial,
          "fingerprint": plan.trials[r.trial].fingerprint.id} for r in plan.rows]
 tasks = {label: {key: entry[key] for key in ("title", "metrics", "varies")} for label, entry in plan.tasks.items()}
-print(json.dumps({"rows": rows, "tasks": tasks}))
+print(json.dumps({"rows": rows, "tasks": tasks, "tuned": getattr(plan, "study", None) is not None}))
 """
 
 
@@ -78,10 +78,19 @@ def versions_of(
 
 def _version(label: str, spec: Path, registry: Registry, run: bool, allow_plugins: bool) -> Version:
     with checkout(label) as folder:
+        answer = _python(folder, ["-c", PLAN, str(spec), str(allow_plugins)], label, subprocess.PIPE)
+        planned = json.loads(answer.stdout)
+        if planned.get("tuned"):
+            raise CommitError(
+                f"{spec}: two versions of a spec with tuning cannot be compared: each chooses parameters of "
+                "its own; write the chosen ones into the methods and leave tuning out"
+            )
         if run:
-            command = ["-m", "harness.cli", "run", str(spec), "--registry", str(registry.folder.root)]
-            _python(folder, [*command, *["--allow-plugins"] * allow_plugins], label, subprocess.DEVNULL)
-        planned = json.loads(_python(folder, ["-c", PLAN, str(spec), str(allow_plugins)], label, subprocess.PIPE))
+            command = ["-m", "harness.cli", "run", str(spec), "--registry", str(registry.folder.root.resolve())]
+            command += ["--allow-plugins"] * allow_plugins
+            if _python(folder, command, label, subprocess.DEVNULL).returncode:
+                # a timeout on a busy machine is no result of this version: such trials run once more, errors do not
+                _python(folder, command, label, subprocess.DEVNULL)
     registry.sync()
     known = registry.ledger((row["trial"], row["fingerprint"]) for row in planned["rows"])
     missing = sum(row["trial"] not in known for row in planned["rows"])
@@ -109,7 +118,7 @@ def _git(*arguments: str) -> None:
         raise CommitError(f"git {arguments[0]}: {result.stderr.strip().splitlines()[-1]}")
 
 
-def _python(folder: Path, arguments: Sequence[str], label: str, stdout: int) -> str:
+def _python(folder: Path, arguments: Sequence[str], label: str, stdout: int) -> subprocess.CompletedProcess[str]:
     """Run Python with the project in `folder`; exit code 1 (a trial failed) is for the comparison to show."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     result = subprocess.run(
@@ -119,7 +128,7 @@ def _python(folder: Path, arguments: Sequence[str], label: str, stdout: int) -> 
     if result.returncode > 1 or (stdout == subprocess.PIPE and result.returncode):
         told = (result.stderr or "see above").strip().splitlines()[-1]
         raise CommitError(f"{label} cannot do this spec: {told}")
-    return result.stdout or ""
+    return result
 
 
 def values_of(versions: Sequence[Version], registry: Registry) -> dict[tuple[str, str], tuple[str, dict[str, float]]]:

@@ -6,10 +6,10 @@ baseline, and that choice is part of the trial's identity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.catalog import Catalogue, find
 from harness.declarations import Entry
@@ -17,6 +17,9 @@ from harness.identity import filled_in, make_payload, resolve
 from harness.keys import Fingerprint, Sources, trial_id
 from kernels.core.backends import BACKENDS, Backend
 from specs import MethodSpec, Spec, TaskSpec
+
+if TYPE_CHECKING:
+    from harness.tuning.study import Study
 
 #: Budget of a `--smoke` run: enough to pass through every line of a trial, too little to mean anything.
 SMOKE = {"steps": 20}
@@ -58,13 +61,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """All rows of a spec and the distinct trials behind them."""
+    """All rows of a spec and the distinct trials behind them.
+
+    Args:
+        study: the search that chooses the parameters of the rows; None where nothing is tuned or all is chosen.
+        tuning: what the record of the run says of the search, JSON-like.
+    """
 
     spec: Spec
     rows: tuple[Row, ...]
     trials: Mapping[str, Trial]
     tasks: Mapping[str, Entry]
     components: Mapping[str, Mapping[str, Entry]]
+    study: Study | None = None
+    tuning: Mapping[str, Any] | None = None
+
+    def keep(self, pairs: Collection[tuple[str, str]]) -> Plan:
+        """The part of the plan that is about these pairs of method and task."""
+        rows = tuple(row for row in self.rows if (row.method, row.task) in pairs)
+        kept = {row.trial for row in rows}
+        trials = {id: trial for id, trial in self.trials.items() if id in kept}
+        return replace(self, rows=rows, trials=trials, study=self.study.keep(pairs) if self.study else None)
 
 
 def make_plan(
@@ -75,6 +92,7 @@ def make_plan(
     limit: int | None = None,
     smoke: bool = False,
     backend: Backend = "auto",
+    winners: Mapping[tuple[str, str], MethodSpec] | None = None,
 ) -> Plan:
     """Pair, fill in and number the trials of a spec.
 
@@ -84,6 +102,7 @@ def make_plan(
         limit: keep the first so many rows.
         smoke: one seed and a tiny budget.
         backend: which form of the kernels answers; "auto" takes the compiled one where there is one.
+        winners: by method and task, the method with the parameters that tuning chose.
 
     Raises:
         PlanError: a method or a task meets nothing, a component speaks another protocol than the task asks for, or
@@ -98,7 +117,8 @@ def make_plan(
         if only is not None and only not in f"{method.label}@{task.label}":
             continue
         entry = catalogue["tasks"][task.name]
-        pair = _Pair(method, task, entry, catalogue, _budget(spec, entry, smoke), backend)
+        tuned = (winners or {}).get((method.label, task.label), method)
+        pair = _Pair(tuned, task, entry, catalogue, _budget(spec, entry, smoke), backend)
         fingerprint = _fingerprint(pair.payload, sources, entry, data_hash)
         for seed in spec.seeds[:1] if smoke or not entry["varies"] else spec.seeds:
             identity = pair.identity(seed if entry["varies"] else 0)

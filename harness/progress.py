@@ -19,10 +19,11 @@ PLAIN_INTERVAL = 5.0
 
 def headline(plan: Plan, cached: int, seconds: float, workers: int) -> str:
     """One sentence on what is about to run."""
-    pairs = len({(row.method, row.task) for row in plan.rows})
+    study = (plan.tuning or {}).get("phase") == "study"
+    pairs = f"{len({(row.method, row.task) for row in plan.rows})} {'points' if study else 'pairs'}"
     new = len(plan.trials) - cached
     expected = f", about {minutes(seconds / workers)} on {workers} worker{'s' * (workers > 1)}" if new else ""
-    return f"{plan.spec.name}: {pairs} pairs, {len(plan.trials)} trials: {cached} cached, {new} new{expected}"
+    return f"{plan.spec.name}: {pairs}, {len(plan.trials)} trials: {cached} cached, {new} new{expected}"
 
 
 def minutes(seconds: float) -> str:

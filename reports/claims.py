@@ -140,7 +140,7 @@ def _on_task(run: Run, claim: Claim, task: Task, level: float) -> Verdict:
         direction=_direction(effect),
         settled_by=settled_by,
         leaning="" if settled_by is None else "supported" if effect.median > claim.margin else "refuted",
-        provisional=() if word == "not run" else tuple(_doubts(sides, cells, metric, run)),
+        provisional=() if word == "not run" else (*_doubts(sides, cells, metric, run), *_unequal(sides, task, run)),
         notes=tuple(_notes(sides, cells, metric, task) if word != "not run" else _lacking(sides, cells, metric, claim)),
     )
 
@@ -200,6 +200,15 @@ def _doubts(sides: Sequence[_Side], cells: Cells, metric: Metric, run: Run) -> I
         yield f"{base(better.label)} had {len(better.family)} points, {base(than.label)} {len(than.family)}"
     if (found := _better_point(than, cells, metric)) is not None:
         yield found
+
+
+def _unequal(sides: Sequence[_Side], task: Task, run: Run) -> Iterable[str]:
+    """What the search before the ranked trials leaves open: an end of what was tried, or one side without a search."""
+    tuned = {side.label: run.tuned.get((side.label, task.label)) for side in sides}
+    for label, found in tuned.items():
+        yield from (f"{label}: {edge}" for edge in (found.edges if found else ()))
+        if found is None and any(tuned.values()):
+            yield f"{label} was not tuned, the other side was"
 
 
 def _notes(sides: Sequence[_Side], cells: Cells, metric: Metric, task: Task) -> Iterable[str]:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from reports.model import STATUSES, Metric, Results, Run, Task, Trial
 from reports.pairs import Paired, paired, verdict
 from reports.statistics import LEVEL, MISSED, Interval, Reach, interval
+from reports.tuning import UNTUNED
 
-FORMATS = ("terminal", "md", "csv", "json")
+FORMATS = ("terminal", "md", "html", "csv", "json", "svg")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Row:
     """One method on one task.
 
     Args:
-        rank: place among the complete rows, equal medians share it; None where the row is provisional or empty.
+        rank: place among the complete rows, equal medians share it; None where results are missing or stale.
         method: its label.
         value: the ranking metric over seeds.
         metrics: every metric of the task over seeds, the ranking one included.
@@ -61,7 +62,7 @@ class Row:
         target: None where the task has none.
         outcomes: number of trials by outcome, only those that occur.
         provisional: why the row is not final, one phrase each.
-        remarks: what a reader must know about its failures, one sentence each.
+        remarks: what a reader must know about its tuning and its failures, one sentence each.
         trials: everything per seed.
     """
 
@@ -106,22 +107,28 @@ def render(boards: Sequence[Leaderboard], form: str = "terminal", width: int | N
 
     Args:
         form: "terminal" (colours only where the terminal has them), "md", "csv" (one row per task and method, numbers
-            in full, infinite as inf) or "json" (everything, per seed too; infinite as "Infinity", unknown as null).
+            in full, infinite as inf), "json" (everything, per seed too; infinite as "Infinity", unknown as null),
+            "html" (a page in one file) or "svg" (a figure for print).
         width: columns of the terminal; by default its own, 100 where there is none.
 
     Raises:
         ValueError: another form.
     """
-    if form == "terminal":
-        from reports.sheet import terminal
+    if form in ("terminal", "md"):
+        from reports.overall import overall, standings_sheet
+        from reports.sheet import markdown_tables, terminal
         from reports.tables import sheet
 
-        return terminal([sheet(board) for board in boards], width)
-    if form == "md":
-        from reports.sheet import markdown_tables
-        from reports.tables import sheet
+        sheets = [*map(sheet, boards), *map(standings_sheet, overall(boards))]
+        return terminal(sheets, width) if form == "terminal" else markdown_tables(sheets)
+    if form == "html":
+        from reports.site.single import page
 
-        return markdown_tables([sheet(board) for board in boards])
+        return page(boards)
+    if form == "svg":
+        from reports.site.figure import figure
+
+        return figure(boards)
     if form in ("csv", "json"):
         from reports.machine import to_csv, to_json
 
@@ -139,7 +146,8 @@ def _board(run: Run, task: Task, cells: Mapping[str, Sequence[Trial]], level: fl
     metric, varies = task.metrics[0], bool(task.varies)
     values = {method: scores(trials, metric) for method, trials in cells.items()}
     medians = {method: interval(found.values(), level, varies) for method, found in values.items()}
-    doubts = {method: _doubts(trials, metric, varies) for method, trials in cells.items()}
+    outcomes = {method: _outcomes(trials, metric) for method, trials in cells.items()}
+    doubts = {method: _doubts(trials, values[method], outcomes[method], varies) for method, trials in cells.items()}
     order = {method: _order(value, metric) for method, value in medians.items()}
     ordered = sorted(cells, key=lambda m: (bool(doubts[m]) or medians[m].n == 0, *order[m]))
     complete = [m for m in ordered if medians[m].n and not doubts[m]] if metric.direction != "none" else []
@@ -157,15 +165,18 @@ def _board(run: Run, task: Task, cells: Mapping[str, Sequence[Trial]], level: fl
                 rank=ahead + 1 if method in complete else None,
                 method=method,
                 value=medians[method],
-                metrics={m.name: interval(scores(trials, m).values(), level, varies) for m in task.metrics},
+                metrics={
+                    m.name: interval(scores(trials, m).values(), level, varies) if m is not metric else medians[method]
+                    for m in task.metrics
+                },
                 planned=len({trial.seed for trial in trials}),
                 versus_best=difference,
                 verdict=("best" if complete else "best so far") if method == best else _words(difference, metric),
                 target=_time_to_target(task, trials, level),
                 cost=_cost(trials, level),
-                outcomes=_outcomes(trials, metric),
-                provisional=doubts[method],
-                remarks=_remarks(trials, metric),
+                outcomes=outcomes[method],
+                provisional=(*doubts[method], *_edges(run, task, method)),
+                remarks=(*_tuning(run, task, method), *_remarks(trials, metric, outcomes[method])),
                 trials=tuple(trials),
             )
         )
@@ -188,11 +199,11 @@ def _outcomes(trials: Sequence[Trial], metric: Metric) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in STATUSES if counts[outcome]}
 
 
-def _doubts(trials: Sequence[Trial], metric: Metric, varies: bool) -> tuple[str, ...]:
+def _doubts(
+    trials: Sequence[Trial], found: Mapping[int, float], outcomes: Mapping[str, int], varies: bool
+) -> tuple[str, ...]:
     """Why a row is not final; nothing is wrong with one whose trials were all skipped, it is merely empty."""
     doubts = []
-    outcomes = _outcomes(trials, metric)
-    found = scores(trials, metric)
     if len(found) < len(trials) and set(outcomes) != {"skipped"}:
         without = ", ".join(f"{n} {o}" for o, n in outcomes.items() if o not in ("ok", "diverged", "not finite"))
         doubts.append(f"{len(found)} of {len(trials)} seeds have a result ({without})")
@@ -203,10 +214,24 @@ def _doubts(trials: Sequence[Trial], metric: Metric, varies: bool) -> tuple[str,
     return tuple(doubts)
 
 
-def _remarks(trials: Sequence[Trial], metric: Metric) -> tuple[str, ...]:
+def _edges(run: Run, task: Task, method: str) -> tuple[str, ...]:
+    """Where a better value may lie beyond those that tuning tried: the row keeps its place, it may only rise."""
+    tuned = run.tuned.get((method, task.label))
+    return tuned.edges if tuned else ()
+
+
+def _tuning(run: Run, task: Task, method: str) -> tuple[str, ...]:
+    """How the row's parameters were chosen, where its spec tunes."""
+    if (method, task.label) not in run.tuned:
+        return ()
+    tuned = run.tuned[method, task.label]
+    return (tuned.words() if tuned else UNTUNED,)
+
+
+def _remarks(trials: Sequence[Trial], metric: Metric, outcomes: Mapping[str, int]) -> tuple[str, ...]:
     """One sentence per kind of failure, with the reason of its first trial."""
     remarks = []
-    for outcome, count in _outcomes(trials, metric).items():
+    for outcome, count in outcomes.items():
         if outcome in ("ok", "missing"):
             continue
         reason = next((t.reason for t in trials if t.outcome(metric) == outcome and t.reason), "")

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from reports.statistics import Direction, Reach
+from reports.tuning import Tuned
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -188,6 +190,7 @@ class Run:
         trials: one per (method, task, seed) of the plan.
         claims: what the spec wanted judged.
         limits: by method and parameter, the values beyond which the parameter cannot go; only where there are claims.
+        tuned: by method and task how it was tuned, None for a method that was not; empty where the spec tunes nothing.
     """
 
     id: str
@@ -198,14 +201,20 @@ class Run:
     trials: tuple[Trial, ...]
     claims: tuple[Claim, ...] = ()
     limits: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
+    tuned: Mapping[tuple[str, str], Tuned | None] = field(default_factory=dict)
 
     def cells(self, task: Task) -> dict[str, list[Trial]]:
         """The trials of one task by method, in the order of the spec; methods that do not meet it are left out."""
-        found: dict[str, list[Trial]] = {}
-        for trial in self.trials:
-            if trial.task == task.label:
-                found.setdefault(trial.method, []).append(trial)
+        found = self._by_task.get(task.label, {})
         return {method: found[method] for method in self.methods if method in found}
+
+    @cached_property
+    def _by_task(self) -> dict[str, dict[str, list[Trial]]]:
+        """All trials by task and method: looking through them for each task anew costs tasks x trials."""
+        found: dict[str, dict[str, list[Trial]]] = {}
+        for trial in self.trials:
+            found.setdefault(trial.task, {}).setdefault(trial.method, []).append(trial)
+        return found
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.model import Claim, Metric, Results, Run, Target, Task, Trial
 from reports.statistics import reach
+from reports.tuning import Tuned, read_tuned
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,7 +33,8 @@ def load_results(registry: Registry, specs: Sequence[str] = (), runs: Sequence[s
 
     Args:
         registry: where to look; what it has not yet taken in (`Registry.sync`) is not seen.
-        specs: names of specs, each shown by its newest run; by default every spec that ran, unless `runs` names some.
+        specs: names of specs, each shown by its newest run; by default every spec that ran, unless `runs` names some,
+            without the studies that tune them ("NAME:study").
         runs: identifiers of single runs, or unique beginnings; each is shown by its own plan alone.
 
     Raises:
@@ -40,14 +42,15 @@ def load_results(registry: Registry, specs: Sequence[str] = (), runs: Sequence[s
         RegistryError: there is no registry, or its index is busy.
     """
     with registry.reading() as index:
-        known = _rows(index, "SELECT run, spec, title, machine, spec_text, claims FROM runs ORDER BY started, run")
+        known = _rows(index, RUNS)
         if not known:
             raise NoResults("the registry holds no run yet; try: bench run quickstart")
         newest = {row["spec"]: row for row in known}
         chosen = []
-        for spec in specs or (() if runs else newest):
+        ranked = [spec for spec, row in newest.items() if not row["study"]]
+        for spec in specs or (() if runs else ranked):
             if spec not in newest:
-                raise NoResults(_unknown("run of the spec", spec, list(newest), f"try: bench run {spec}"))
+                raise NoResults(_unknown("run of the spec", spec, ranked, f"try: bench run {spec}"))
             text = newest[spec]["spec_text"]
             chosen.append((newest[spec], [r["run"] for r in known if (r["spec"], r["spec_text"]) == (spec, text)]))
         for run in runs:
@@ -56,6 +59,8 @@ def load_results(registry: Registry, specs: Sequence[str] = (), runs: Sequence[s
                 names = [r["run"] for r in found or known]
                 raise NoResults(_unknown("one run", run, names, f"the last ones are {', '.join(names[-5:])}"))
             chosen.append((found[0], [found[0]["run"]]))
+        if not chosen:
+            raise NoResults(f"the registry holds {known[-1]['spec']} and no ranked run yet; run the spec again")
         return Results(tuple(_run(index, row, plans) for row, plans in chosen))
 
 
@@ -64,9 +69,15 @@ def _unknown(what: str, name: str, known: Sequence[str], remedy: str) -> str:
     return f'the registry holds no {what} "{name}"; ' + (f'did you mean "{near[0]}"?' if near else remedy)
 
 
+#: `study`: the run is the search before ranked runs.
+RUNS = """
+SELECT run, spec, title, machine, spec_text, claims, coalesce(tuning ->> '$.phase', '') = 'study' AS study
+FROM runs ORDER BY started, run
+"""
 LABELS = """
 SELECT DISTINCT method, task FROM plan WHERE run IN (SELECT unnest($runs::VARCHAR[])) ORDER BY task, method
 """
+TUNING = "SELECT run, tuning FROM runs WHERE tuning IS NOT NULL AND run IN (SELECT unnest($runs::VARCHAR[]))"
 COMPONENTS = "SELECT method, slot, entry -> '$.params' AS params FROM components WHERE run = $run"
 #: The lines of the plans of the runs $runs with what answers them.  `held` are the lines that count, `expected` the
 #: fingerprint that should answer them, `answers` the record that does: of that fingerprint if there is one, else the
@@ -83,7 +94,7 @@ expected AS (
     FROM planned p JOIN held h USING (method, task, trial, seed) GROUP BY ALL
 ),
 answers AS (
-    SELECT h.method, h.task AS label, h.seed AS plan_seed, h.trial AS planned_trial,
+    SELECT h.method, h.task AS label, h.run AS plan_run, h.seed AS plan_seed, h.trial AS planned_trial,
         e.fingerprint IS NOT NULL AND t.fingerprint <> e.fingerprint AS stale, t.*
     FROM held h JOIN expected e USING (method, task)
     LEFT JOIN trials t ON t.trial = h.trial
@@ -96,16 +107,18 @@ answers AS (
 ),
 targets AS (SELECT unnest($labels::VARCHAR[]) AS label, unnest($metrics::VARCHAR[]) AS metric),
 finals AS (
-    SELECT record, list({'name': metric, 'value': value}) AS finals, max(step) AS steps
+    SELECT record, list(metric) AS metrics, list(value) AS finals, max(step) AS steps
     FROM metrics WHERE record IN (SELECT record FROM answers) GROUP BY record
 ),
 points AS (
-    SELECT record, list({'step': c.step, 'seconds': c.seconds, 'value': c.value} ORDER BY c.step, c.seconds) AS curve
+    SELECT record, list(c.step ORDER BY c.step, c.seconds) AS moments,
+        list(c.seconds ORDER BY c.step, c.seconds) AS times, list(c.value ORDER BY c.step, c.seconds) AS curve
     FROM (SELECT DISTINCT record, metric FROM answers JOIN targets USING (label)) JOIN curves c USING (record, metric)
     GROUP BY record
 )
-SELECT a.method, a.label, a.plan_seed, a.planned_trial, a.stale, a.status, a.reason, a.machine, a.contended,
-    a.seconds, a.cpu_seconds, a.peak_bytes, a.state_bytes, a.nfe, a.bits, f.finals, f.steps, p.curve
+SELECT a.method, a.label, a.plan_run, a.plan_seed, a.planned_trial, a.stale, a.status, a.reason, a.machine, a.contended,
+    a.seconds, a.cpu_seconds, a.peak_bytes, a.state_bytes, a.nfe, a.bits, f.metrics, f.finals, f.steps,
+    p.moments, p.times, p.curve
 FROM answers a LEFT JOIN finals f USING (record) LEFT JOIN points p USING (record)
 ORDER BY a.plan_seed
 """
@@ -119,7 +132,9 @@ def _run(index: DuckDBPyConnection, row: Mapping[str, Any], plans: Sequence[str]
     labels = _rows(index, "SELECT method, task FROM plan WHERE run = $run", {"run": row["run"]})
     labels += _rows(index, LABELS, runs)
     targets = {task.label: task.target.metric for task in tasks.values() if task.target}
-    answers = _rows(index, ANSWERS, {**runs, "labels": list(targets), "metrics": list(targets.values())})
+    asked = {**runs, "labels": list(targets), "metrics": list(targets.values())}
+    answers = index.sql(ANSWERS, params=asked).to_arrow_table().to_pylist()
+    tuning = {entry["run"]: read_tuned(entry["tuning"]) for entry in _rows(index, TUNING, runs)}
     claims = _claims(row["claims"])
     components = _rows(index, COMPONENTS, {"run": row["run"]}) if claims else []
     return Run(
@@ -131,7 +146,16 @@ def _run(index: DuckDBPyConnection, row: Mapping[str, Any], plans: Sequence[str]
         trials=tuple(_trial(answer, tasks[answer["label"]], row["machine"]) for answer in answers),
         claims=claims,
         limits=_limits(components),
+        tuned=_tuned(answers, tuning),
     )
+
+
+def _tuned(
+    answers: Sequence[Mapping[str, Any]], tuning: Mapping[str, Mapping[tuple[str, str], Tuned] | None]
+) -> dict[tuple[str, str], Tuned | None]:
+    """How each method was tuned for each task by the run whose plan counts; only of runs with a search before them."""
+    counted = {(answer["method"], answer["label"]): tuning.get(answer["plan_run"]) for answer in answers}
+    return {pair: found.get(pair) for pair, found in counted.items() if found is not None}
 
 
 def _claims(text: str | None) -> tuple[Claim, ...]:
@@ -179,10 +203,10 @@ def _trial(answer: Mapping[str, Any], task: Task, machine: str) -> Trial:
     here = answer["machine"] == machine
     steps = seconds = None
     if task.target is not None:
-        points = answer["curve"] or ()
+        curve = answer["curve"] or ()
         goal = task.target.value, task.metric(task.target.metric).direction
-        steps = reach(((p["step"], p["value"]) for p in points), *goal)
-        seconds = reach(((p["seconds"], p["value"]) for p in points), *goal) if here else None
+        steps = reach(zip(answer["moments"] or (), curve, strict=True), *goal)
+        seconds = reach(zip(answer["times"] or (), curve, strict=True), *goal) if here else None
     return Trial(
         id=planned.id,
         method=planned.method,
@@ -191,7 +215,7 @@ def _trial(answer: Mapping[str, Any], task: Task, machine: str) -> Trial:
         status=answer["status"],
         reason=answer["reason"] or "",
         stale=bool(answer["stale"]),
-        values={final["name"]: final["value"] for final in answer["finals"] or ()},
+        values=dict(zip(answer["metrics"] or (), answer["finals"] or (), strict=True)),
         steps_to_target=steps,
         seconds_to_target=seconds,
         steps=answer["steps"] or 0,

@@ -62,38 +62,29 @@ def _shipped() -> list[str]:
 
 def _what_claims_need(plan: Plan) -> Plan:
     """The plan without the pairs of method and task that no claim of its spec asks for."""
-    from dataclasses import replace
-
     from reports.claims import wanted
     from reports.model import Claim
 
     asked = [Claim.read(claim.model_dump(mode="json")) for claim in plan.spec.claims]
-    pairs = wanted(asked, dict.fromkeys((row.method, row.task) for row in plan.rows))
-    rows = tuple(row for row in plan.rows if (row.method, row.task) in pairs)
-    kept = {row.trial for row in rows}
-    return replace(plan, rows=rows, trials={id: trial for id, trial in plan.trials.items() if id in kept})
+    return plan.keep(wanted(asked, dict.fromkeys((row.method, row.task) for row in plan.rows)))
 
 
 def _run(plans: list[Plan], store: Registry, workers: int | None) -> bool:
     """Run the plans that the registry does not answer, after saying what that costs; whether a trial failed."""
     from harness import api
-    from harness.progress import closing, headline, minutes, progress_for
+    from harness.cli.phases import announce, phases, run_phases
+    from harness.progress import closing, minutes
 
     options = api.RunOptions(workers)
-    costs = []
-    for plan in plans:
-        known = api.cached(plan, store, options)
-        lacking = [trial for trial in plan.trials.values() if trial.id not in known]
-        count, seconds = options.worker_count(len(lacking)), sum(trial.seconds for trial in lacking)
-        costs.append((len(lacking), seconds / count))
-        typer.echo(headline(plan, len(known), seconds, count), err=True)
+    phases_of = [phases(plan, store, options) for plan in plans]
+    for phase in (every := [phase for found in phases_of for phase in found]):
+        announce(phase, options)
     if len(plans) > 1:
-        trials, wall = (sum(part) for part in zip(*costs, strict=True))
-        typer.echo(f"in all: {trials} new trials, about {minutes(wall)}", err=True)
+        wall = sum(phase.seconds(options) for phase in every)
+        typer.echo(f"in all: {sum(len(phase.new) for phase in every)} new trials, about {minutes(wall)}", err=True)
     failed = False
-    for plan, (new, _) in zip(plans, costs, strict=True):
-        with progress_for(plan, new, as_json=False) as progress:
-            summary = api.run(plan, store, options, progress)
+    for plan, found in zip(plans, phases_of, strict=True):
+        summary = run_phases(plan, found, store, options, as_json=False)
         typer.echo(f"{plan.spec.name}: {closing(summary)}", err=True)
         if summary.interrupted:
             raise typer.Exit(INTERRUPTED)

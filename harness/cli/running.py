@@ -61,7 +61,8 @@ def run(
     out-of-memory, killed or lost.
     """
     from harness import api
-    from harness.progress import closing, emit, headline, progress_for
+    from harness.cli.phases import announce, phases, run_phases
+    from harness.progress import closing, emit
 
     options = api.RunOptions(
         workers, exclusive, force, retry_failed, timeout, int(memory * 2**20) if memory else None, durability
@@ -69,25 +70,14 @@ def run(
     plan = api.plan(spec, only, limit, smoke, allow_plugins, backend)
     store = api.open_registry(registry)
     store.sync(wait=False)
-    known = api.cached(plan, store, options)
-    new = [trial for trial in plan.trials.values() if trial.id not in known]
-    seconds, count = sum(trial.seconds for trial in new), options.worker_count(len(new))
-    if as_json:
-        emit(
-            "plan",
-            spec=plan.spec.name,
-            trials=len(plan.trials),
-            cached=len(known),
-            new=len(new),
-            seconds=seconds / count,
-        )
-    else:
-        typer.echo(headline(plan, len(known), seconds, count), err=not dry_run)
+    found = phases(plan, store, options)
+    for phase in found:
+        announce(phase, options, as_json, err=not dry_run)
     if dry_run:
-        _echo_matrix(plan, known)
+        for phase in found:
+            _echo_matrix(phase.plan, phase.known)
         return
-    with progress_for(plan, len(new), as_json) as progress:
-        summary = api.run(plan, store, options, progress)
+    summary = run_phases(plan, found, store, options, as_json)
     if as_json:
         emit(
             "done",

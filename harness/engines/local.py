@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from registry.log import Durability, LogWriter
 
 MEMORY_INTERVAL = 0.2
+#: Seconds without an ended job after which the pool is looked at.
+POOL_INTERVAL = 1.0
 
 
 class EngineError(Exception):
@@ -86,14 +88,26 @@ def _drain(
         job_of[future] = job
         future.add_done_callback(ended.put)  # type: ignore[arg-type]
     for _ in jobs:
-        future = ended.get()
-        job = job_of.pop(future)
+        over = _next(ended, pool)
+        if over is None:
+            return
+        job = job_of.pop(over)
         try:
-            yield future.result()
+            yield over.result()
         except BrokenProcessPool:
             return
         except (TimeoutError, ProcessExpired) as error:
             yield _failure(job, error, config, guard, writer)
+
+
+def _next(ended: queue.SimpleQueue[ProcessFuture[Finished]], pool: ProcessPool) -> ProcessFuture[Finished] | None:
+    """The next job that ended; None when the pool broke: one that breaks while it starts ends no job at all."""
+    while True:
+        alive = pool.active
+        with suppress(queue.Empty):
+            return ended.get(timeout=POOL_INTERVAL)
+        if not alive:
+            return None
 
 
 def _failure(

@@ -127,7 +127,7 @@ def run_record(plan: Plan, info: RunInfo, started: float, argv: list[str], commi
         "tasks": dict(plan.tasks),
         "components": {label: dict(slots) for label, slots in plan.components.items()},
         "claims": [claim.model_dump(mode="json") for claim in spec.claims],
-        "tuning": spec.tuning.model_dump(mode="json") if spec.tuning else None,
+        "tuning": dict(plan.tuning) if plan.tuning else None,
     }
 
 

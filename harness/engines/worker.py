@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from harness.artefacts import ArtefactStore
     from registry.log import Durability, LogWriter
 
+#: A worker that is killed while it fetches a job takes the lock of the job queue with it: so long the others wait for
+#: it before they end and the engine starts new ones.  The lock is held for milliseconds; pebble would wait a minute.
+LOCK_SECONDS = 5.0
+
 
 @dataclass(frozen=True)
 class WorkerConfig:
@@ -123,6 +127,9 @@ _worker: Worker | None = None
 def start_worker(config: WorkerConfig) -> None:
     """Set this process up as a worker: no interrupts of its own, gone when the driver goes."""
     global _worker
+    from pebble import CONSTS
+
+    CONSTS.channel_lock_timeout = LOCK_SECONDS
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(config.driver,), daemon=True).start()
     (config.scratch / f"{os.getpid()}.pid").touch()
