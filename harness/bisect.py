@@ -6,15 +6,16 @@ Each version is a git worktree in a temporary folder; the user's checkout is nev
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commits import CommitError, checkout
-from harness.gate import GateError, gate
+from harness.gate import PAIRS, GateError, gate
 from harness.keys import PROJECT
 
 Tell = Callable[[str], None]
@@ -29,6 +30,13 @@ print(json.dumps({name: {module: hash for module, hash in sources.closure(["kern
 """
 
 
+#: Looks at commits between the ends beyond those that halving needs, for commits that cannot be decided.
+SPARE = 4
+#: Series of measurements until a commit counts as undecided.
+TRIES = 2
+DECIDED = ("same", "slower", "faster")
+
+
 @dataclass(frozen=True)
 class Found:
     """What a bisection says: "slower" with the commit that made it so, or the decision that ended the search."""
@@ -38,10 +46,51 @@ class Found:
     commit: str = ""
 
 
+@dataclass(frozen=True)
+class Range:
+    """What a search left: `low` is not slower, `high` is, and nothing between them could be decided, or was asked.
+
+    Args:
+        skipped: {place: decision} of those asked in vain.
+    """
+
+    low: int
+    high: int
+    skipped: Mapping[int, str]
+
+
+def search(count: int, decide: Callable[[int], str]) -> Range:
+    """Halve the places 0 (not slower) to count - 1 (slower); a place that cannot be decided is stepped over.
+
+    Asks at most `most_looks(count)` times.
+    """
+    low, high = 0, count - 1
+    skipped: dict[int, str] = {}
+    for _ in range(most_looks(count)):
+        open_places = [place for place in range(low + 1, high) if place not in skipped]
+        if not open_places:
+            break
+        middle = min(open_places, key=lambda place: abs(2 * place - low - high))
+        decision = decide(middle)
+        if decision == "slower":
+            high = middle
+        elif decision in DECIDED:
+            low = middle
+        else:
+            skipped[middle] = decision
+    return Range(low, high, {place: why for place, why in skipped.items() if low < place < high})
+
+
+def most_looks(count: int) -> int:
+    """How often a search over so many places asks at most."""
+    return math.ceil(math.log2(max(1, count - 1))) + SPARE
+
+
 def run_bisect(kernel: str, good: str, bad: str, tell: Tell = lambda line: None) -> Found:
     """First commit after `good`, along first parents up to `bad`, at which the kernel is slower than at `good`.
 
-    Commits at which the kernel's sources equal those of a measured one are not measured.
+    Only commits that touch kernels/ are looked at, and those at which the sources of this kernel equal those of a
+    measured one are not measured.  A commit that cannot be built, run or decided is stepped over.
 
     Raises:
         CommitError: a commit is unknown, or `good` is no ancestor of `bad` along first parents.
@@ -51,46 +100,66 @@ def run_bisect(kernel: str, good: str, bad: str, tell: Tell = lambda line: None)
 
     chosen([kernel])
     start, end = full_name(good), full_name(bad)
-    commits = git("rev-list", "--first-parent", "--reverse", end).splitlines()
-    if start not in commits or start == end:
+    if start == end or start not in git("rev-list", "--first-parent", end).splitlines():
         raise CommitError(f"{good} is no earlier commit than {bad} along first parents")
-    commits = commits[commits.index(start) :]
-    known: dict[str, str] = {}
+    touching = git("rev-list", "--first-parent", "--reverse", f"{start}..{end}", "--", "kernels").splitlines()
+    if not touching:
+        return Found(f"no commit from {good} to {bad} touches kernels/; there is no step to find", "same")
+    commits = [start, *touching]  # after the last one nothing changes until `bad`
+    tell(
+        f"{len(touching)} commits touch kernels/: at most {most_looks(len(commits)) + 1} versions are measured, "
+        f"each by {2 * PAIRS} to {4 * PAIRS * TRIES} processes"
+    )
     with checkout(start) as base:
-        decide = _oracle(kernel, base, known, tell)
-        last = decide(end)
+        decide = _oracle(kernel, base, tell)
+        last = decide(commits[-1])
         if last != "slower":
             return Found(f"{kernel} at {bad} against {good}: {last}; there is no step to find", last)
-        low, high = 0, len(commits) - 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            decision = decide(commits[middle])
-            if decision in ("too noisy", "not confirmed", "failed"):
-                between = f"after {commits[low][:12]} and not after {commits[high][:12]}"
-                return Found(f"{kernel} became slower {between}; {commits[middle][:12]}: {decision}", decision)
-            low, high = (low, middle) if decision == "slower" else (middle, high)
-    subject = git("show", "--no-patch", "--format=%h %s", commits[high])
-    return Found(f"{kernel} became slower with {subject}", "slower", commits[high])
+        left = search(len(commits), lambda place: decide(commits[place]))
+    return _found(kernel, commits, left)
 
 
-def _oracle(kernel: str, base: Path, known: dict[str, str], tell: Tell) -> Callable[[str], str]:
+def _found(kernel: str, commits: Sequence[str], left: Range) -> Found:
+    if left.high - left.low == 1:
+        subject = git("show", "--no-patch", "--format=%h %s", commits[left.high])
+        return Found(f"{kernel} became slower with {subject}", "slower", commits[left.high])
+    between = f"after {commits[left.low][:12]} and not after {commits[left.high][:12]}"
+    why = ", ".join(f"{commits[place][:12]}: {decision}" for place, decision in left.skipped.items())
+    decision = "failed" if set(left.skipped.values()) == {"failed"} else "too noisy"
+    return Found(f"{kernel} became slower {between}; {why or 'no look is left'}", decision)
+
+
+def _oracle(kernel: str, base: Path, tell: Tell) -> Callable[[str], str]:
     """Commit -> decision of the gate against `base`; asked once for each version of the kernel's sources."""
-    known[json.dumps(kernel_sources(base).get(kernel))] = "same"
+    known = {json.dumps(kernel_sources(base).get(kernel)): "same"}
 
     def decide(commit: str) -> str:
         with checkout(commit) as folder:
-            sources = json.dumps(kernel_sources(folder).get(kernel))
-            if sources not in known:
+            try:
+                sources = json.dumps(kernel_sources(folder).get(kernel))
+            except CommitError as error:
+                tell(f"{commit[:12]}: {error}")
+                return "failed"
+            for _ in range(TRIES):
+                if known.get(sources) in (*DECIDED, "failed"):
+                    break
                 tell(f"measuring {kernel} at {commit[:12]}")
-                try:
-                    known[sources] = gate(base, folder, [kernel], tell=tell)[0][0].decision
-                except GateError as error:
-                    tell(str(error))
-                    known[sources] = "failed"
+                known[sources] = _measured(kernel, base, folder, tell)
         tell(f"{commit[:12]}: {known[sources]}")
         return known[sources]
 
     return decide
+
+
+def _measured(kernel: str, base: Path, head: Path, tell: Tell) -> str:
+    try:
+        gated = gate(base, head, [kernel], tell=tell)[0][0]
+    except GateError as error:
+        tell(str(error))
+        return "failed"
+    if gated.error:
+        tell(gated.error)
+    return gated.decision
 
 
 def kernel_sources(folder: Path) -> dict[str, dict[str, str]]:

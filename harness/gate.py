@@ -1,14 +1,16 @@
 """Is a kernel slower than before?  Fresh processes of both versions in turns, and an exact signed-rank test.
 
-One series is `PAIRS` rounds.  A round starts one fresh process for each side, in the order base, head and in the next
-round head, base (ABBA), so that a slow phase of the machine meets both alike.  A process gives the least CPU time of a
-call over several samples: what disturbs a call only makes it slower.  CPU time is right for code of one thread, as
-all CPU forms are.
+One series is `PAIRS` rounds.  A round starts one fresh process for each side and lets them measure a kernel in turns of
+milliseconds, in every order equally often (base, head; head, base).  The ratio of a round is the median over the turns
+of head over base: what slows the machine down for longer than a turn, such as a neighbour on the same core, meets both
+sides alike, and what is shorter falls out.  Within a turn the least CPU time of a call over four samples counts.  Every
+round has new processes, because where code and data happen to lie in memory moves a process's times by some percent.
+CPU time is right for code of one thread, as all CPU forms are.
 
-Slower: the median ratio head / base is above `EFFECT` and the one-sided exact signed-rank test on the log ratios gives
-p < `ALPHA` (F. Wilcoxon, Biometrics Bulletin 1, 1945; zeros as in J. W. Pratt, JASA 54, 1959), and a second series of
-fresh processes says the same.  Faster: the same of base / head.  Same: the test excludes that head takes `EXCLUDED`
-times as long.  Anything else is too noisy to say.
+Slower: the median ratio head / base of the rounds is above `EFFECT` and the one-sided exact signed-rank test on the log
+ratios gives p < `ALPHA` (F. Wilcoxon, Biometrics Bulletin 1, 1945; zeros as in J. W. Pratt, JASA 54, 1959), and a
+second series of fresh processes says the same.  Faster: the same of base / head.  Same: the test excludes that head
+takes `EXCLUDED` times as long.  Anything else is too noisy to say.
 """
 
 from __future__ import annotations
@@ -20,11 +22,16 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+#: A process that takes longer hangs; the slowest compiles all kernels first.
+TIMEOUT_SECONDS = 900
 #: With 10 pairs the smallest p is 1/1024; fewer than 8 cannot reach `ALPHA`.
 PAIRS = 10
 EFFECT = 1.05
@@ -32,7 +39,10 @@ ALPHA = 0.005
 EXCLUDED = 1.10
 
 Decision = Literal["same", "slower", "faster", "not confirmed", "too noisy", "failed"]
-#: One process: the kernels named as arguments, `name` or `name=elements`; prints {name: {n, seconds} or {error}}.
+#: Turns that each process of a round has with each kernel; a multiple of the orders of two and of three sides.
+TURNS = 12
+#: One process: kernels as arguments, `name` or `name=elements`.  First it says {argument: {n} or {error}}; then, for
+#: each argument that it reads, the least CPU seconds of a call over four samples of half a millisecond.
 WORKER = """
 import json, sys, time
 from pathlib import Path
@@ -42,31 +52,30 @@ from kernels.core.listing import FOLDER, load_kernel
 if FOLDER.parent.resolve() != Path.cwd():  # an installed copy would answer for a version that has no kernels
     sys.exit(f"it has none; {FOLDER} answered")
 
-def least(call, samples=7, seconds=0.008):
-    call()
-    begin = time.process_time(); call(); call()
-    repeats = max(1, int(2 * seconds / max(time.process_time() - begin, 1e-7)))
-    end, taken = time.process_time() + 0.03, []
-    while time.process_time() < end:
+def seconds(call, repeats):
+    begin = time.process_time()
+    for _ in range(repeats):
         call()
-    for _ in range(samples):
-        begin = time.process_time()
-        for _ in range(repeats):
-            call()
-        taken.append((time.process_time() - begin) / repeats)
-    return min(taken)
+    return (time.process_time() - begin) / repeats
 
 torch.set_num_threads(1)
-found = {}
-for name, _, n in (argument.partition("=") for argument in sys.argv[1:]):
+found, calls = {}, {}
+for asked in sys.argv[1:]:
     try:
+        name, _, n = asked.partition("=")
         kernel = load_kernel(name)
         n = int(n or kernel.sizes[0])
         arguments = kernel.example(n, torch.float32, torch.Generator().manual_seed(0))
-        found[name] = {"n": n, "seconds": least(lambda: kernel.run("cpu", arguments))}
+        call = lambda kernel=kernel, arguments=arguments: kernel.run("cpu", arguments)
+        call()
+        once = min(seconds(call, 1) for _ in range(5))
+        calls[asked], found[asked] = (call, max(1, round(0.0005 / once))), {"n": n}
     except Exception as error:
-        found[name] = {"error": f"{type(error).__name__}: {error}"}
-print(json.dumps(found))
+        found[asked] = {"error": f"{type(error).__name__}: {error}"}
+print(json.dumps(found), flush=True)
+for line in sys.stdin:
+    call, repeats = calls[line.strip()]
+    print(min(seconds(call, repeats) for _ in range(4)), flush=True)
 """
 
 
@@ -154,7 +163,8 @@ def gate(
 
     Args:
         base, head: folders that hold the project.
-        control: compare head with itself too, in the same rounds: a third process of each round runs head again.
+        kernels: their names, at the smallest of their sizes at head, or `name=elements`.
+        control: compare head with itself too: a third process of each round runs head again.
         pairs: rounds of a series, at most 16.
         tell: is told what is done next.
 
@@ -162,7 +172,7 @@ def gate(
         base against head, and head against itself (empty without `control`), one entry for each kernel.
 
     Raises:
-        GateError: a process ended without an answer.
+        GateError: a process ended without an answer, or hangs.
     """
     sides = (base, head, head) if control else (base, head)
     tell(f"warming up {', '.join(kernels)}")
@@ -185,44 +195,108 @@ def gate(
 
 def _warm_up(head: Path, base: Path, kernels: Sequence[str]) -> tuple[dict[str, int], dict[str, str]]:
     """Compile what the processes will use: the elements of each kernel at head, and what fails on either side."""
-    found = _measured(head, kernels)
+    found = _found(head, kernels)
     faults = {name: f"head: {answer['error']}" for name, answer in found.items() if "error" in answer}
     sizes = {name: int(answer["n"]) for name, answer in found.items() if name not in faults}
     if sizes:
-        old = _measured(base, [f"{name}={n}" for name, n in sizes.items()])
-        faults |= {name: f"base: {answer['error']}" for name, answer in old.items() if "error" in answer}
+        old = _found(base, [_sized(name, n) for name, n in sizes.items()])
+        answers = {name: old[_sized(name, n)] for name, n in sizes.items()}
+        faults |= {name: f"base: {answer['error']}" for name, answer in answers.items() if "error" in answer}
     return sizes, faults
 
 
+def _sized(kernel: str, n: int) -> str:
+    return f"{kernel.partition('=')[0]}={n}"
+
+
+def _found(folder: Path, kernels: Sequence[str]) -> dict[str, dict[str, int | str]]:
+    with _Process(folder, kernels) as process:
+        return process.found()
+
+
 def _series(sides: Sequence[Path], sizes: Mapping[str, int], pairs: int) -> dict[str, list[Series]]:
-    """For each kernel one series for each two neighbouring sides, later over earlier; every second round backwards."""
-    taken: dict[str, list[list[float]]] = {name: [[] for _ in sides] for name in sizes}
-    arguments = [f"{name}={n}" for name, n in sizes.items()]
-    for number in range(pairs if arguments else 0):
-        order = range(len(sides)) if number % 2 == 0 else range(len(sides) - 1, -1, -1)
-        for side in order:
-            for name, answer in _measured(sides[side], arguments).items():
-                if "error" in answer:
-                    raise GateError(f"kernel {name} failed after it had run before: {answer['error']}")
-                taken[name][side].append(float(answer["seconds"]))
+    """For each kernel one series for each two neighbouring sides, later over earlier."""
+    rounds = [_round(sides, sizes, backwards=number % 2 == 1) for number in range(pairs if sizes else 0)]
     return {
         name: [
-            Series(tuple(b / a for a, b in zip(earlier, later, strict=True)))
-            for earlier, later in itertools.pairwise(by_side)
+            Series(tuple(_ratio(one[name][side], one[name][side + 1]) for one in rounds))
+            for side in range(len(sides) - 1)
         ]
-        for name, by_side in taken.items()
+        for name in sizes
     }
 
 
-def _measured(folder: Path, kernels: Sequence[str]) -> dict[str, dict[str, float | str]]:
-    """What one fresh process measures with the code in `folder`."""
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    done = subprocess.run(
-        [sys.executable, "-c", WORKER, *kernels], cwd=folder, text=True, capture_output=True, check=False,
-        env={**os.environ, **one_thread, "PYTHONPATH": str(folder)},
-    )  # fmt: skip
-    if done.returncode:
-        told = done.stderr.strip().splitlines()
-        raise GateError(f"{folder}: kernels cannot be measured: {told[-1] if told else f'status {done.returncode}'}")
-    answer: dict[str, dict[str, float | str]] = json.loads(done.stdout)
-    return answer
+def _round(sides: Sequence[Path], sizes: Mapping[str, int], backwards: bool) -> dict[str, list[list[float]]]:
+    """Seconds of a call, for each kernel and side one in each turn; the turns take the sides in every order."""
+    arguments = {name: _sized(name, n) for name, n in sizes.items()}
+    taken: dict[str, list[list[float]]] = {name: [[] for _ in sides] for name in sizes}
+    with ExitStack() as stack:
+        processes = [stack.enter_context(_Process(folder, list(arguments.values()))) for folder in sides]
+        for process in processes:
+            for name, answer in process.found().items():
+                if "error" in answer:
+                    raise GateError(f"kernel {name} failed after it had run before: {answer['error']}")
+        orders = list(itertools.permutations(range(len(sides))))[:: -1 if backwards else 1]
+        for order in itertools.islice(itertools.cycle(orders), TURNS):
+            for name, argument in arguments.items():
+                for side in order:
+                    taken[name][side].append(processes[side].least(argument))
+    return taken
+
+
+def _ratio(earlier: Sequence[float], later: Sequence[float]) -> float:
+    """Median over the turns of the ratio of two neighbouring sides."""
+    return statistics.median(b / a for a, b in zip(earlier, later, strict=True))
+
+
+class _Process:
+    """A fresh process with the code in `folder` that measures a kernel whenever it is asked; gone after the `with`."""
+
+    def __init__(self, folder: Path, kernels: Sequence[str]) -> None:
+        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._folder = folder
+        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, *kernels], cwd=folder, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._told,
+            env={**os.environ, **one_thread, "PYTHONPATH": str(folder)},
+        )  # fmt: skip
+        self._watch = threading.Timer(TIMEOUT_SECONDS, self._process.kill)
+        self._watch.start()
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._watch.cancel()
+        self._process.kill()
+        self._process.communicate()
+        self._told.close()
+
+    def found(self) -> dict[str, dict[str, int | str]]:
+        """Elements or error of each kernel, once all have run.
+
+        Raises:
+            GateError: the process ended instead, or hung.
+        """
+        answer: dict[str, dict[str, int | str]] = json.loads(self._line())
+        return answer
+
+    def least(self, argument: str) -> float:
+        """Least CPU seconds of a call in one turn."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # the missing answer tells
+            self._process.stdin.write(f"{argument}\n")
+            self._process.stdin.flush()
+        return float(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            self._told.seek(0)
+            lines = self._told.read().strip().splitlines()
+            told = lines[-1] if lines else f"status {status} (killed after {TIMEOUT_SECONDS} s where it hung)"
+            raise GateError(f"{self._folder}: kernels cannot be measured: {told}")
+        return line

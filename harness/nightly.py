@@ -9,25 +9,29 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.bisect import full_name, git, kernel_sources
+from harness.asv_history import HistoryError, measure_history
+from harness.bisect import full_name, git
 from harness.commits import WORKING_TREE, CommitError, checkout, values_of, versions_of
-from harness.gate import Gated, GateError, gate
+from harness.kernel_changes import compare_kernels
 
 if TYPE_CHECKING:
     from harness.commits import Version
     from registry import Registry
+    from reports.equivalence import Judged
     from reports.model import Task, Trial
-    from reports.regressions import Judged, Night
+    from reports.regressions import Night
 
 Tell = Callable[[str], None]
-#: What is decided of one kernel, control or method: the fields of its record.
+#: What is decided of one kernel, control, method or commit: the fields of its record.
 Entry = dict[str, Any]
 #: (trial, fingerprint) of one seed.
 Answer = tuple[str, str]
+#: (method, task, metric).
+Place = tuple[str, str, str]
 
 
 def run_night(
@@ -56,97 +60,123 @@ def run_night(
     label = head if commit else WORKING_TREE
     entries = [entry for spec in suite for entry in _methods(spec, [against, label], registry, tell)]
     with checkout(against) as old, checkout(label) as new:
-        entries += _kernels(old, new, int(head, 16), tell)
+        entries += compare_kernels(old, new, int(head, 16), tell)
+        entries += _history(registry, head, new, tell) if not edited else []  # edits are no point of a history
     return _store(registry, entries, " ".join(suite), against, head + "+" * edited)
 
 
 def _methods(source: str, labels: Sequence[str], registry: Registry, tell: Tell) -> list[Entry]:
     """The entries of all methods and tasks of a spec, differences confirmed on fresh seeds."""
     from harness import api
+    from reports.equivalence import SEEDS
 
     spec, _ = api.load(source)
+    if spec.budget.seconds is not None:
+        raise CommitError(f"{source}: with a budget in seconds the machine's load decides the results; give steps")
     tell(f"running {spec.name} at {labels[0][:12]} and {labels[1][:12]}")
-    found = _judged(_named(source), labels, registry)
-    if any(entry["decision"] in ("worse", "better") and entry["varies"] for entry, _ in found):
+    entries = _judged(_named(source), labels, registry, {})
+    if any(entry["decision"] in ("worse", "better") and entry["varies"] for entry in entries):
         tell(f"running {spec.name} again, on fresh seeds")
         first = max(spec.seeds) + 1
+        seeds = list(range(first, first + max(SEEDS, len(spec.seeds))))
+        margins = {_place(entry): entry["margin"] for entry in entries if "margin" in entry}
         with tempfile.TemporaryDirectory(prefix="methodbench-") as folder:
             again = Path(folder) / "fresh.yaml"
-            seeds = list(range(first, first + max(8, len(spec.seeds))))
-            origin = _named(source)
-            again.write_text(f"name: {spec.name}-fresh\nextends: {json.dumps(str(origin))}\nseeds: {seeds}\n")
-            fresh = {_place(entry): judged for entry, judged in _judged(again, labels, registry)}
+            origin = json.dumps(str(_named(source)))
+            again.write_text(f"name: {spec.name}-fresh\nextends: {origin}\nseeds: {seeds}\n")
+            fresh = {_place(entry): entry for entry in _judged(again, labels, registry, margins)}
     else:
         fresh = {}
-    return [{**_confirmed(entry, fresh.get(_place(entry))), "spec": spec.name} for entry, _ in found]
+    return [{**_confirmed(entry, fresh.get(_place(entry))), "spec": spec.name} for entry in entries]
 
 
-def _place(entry: Entry) -> tuple[str, str, str]:
+def _place(entry: Entry) -> Place:
     return entry["method"], entry["task"], entry["metric"]
 
 
-def _confirmed(entry: Entry, again: Judged | None) -> Entry:
-    """A difference counts where fresh seeds show it too; an exact one counts at once."""
+def _confirmed(entry: Entry, again: Entry | None) -> Entry:
+    """A difference counts where fresh seeds show it too, by the same margin; an exact one counts at once."""
     words = {"worse": "regressed", "better": "improved"}
     found = entry["decision"]
     if found not in words:
         return entry
     if entry["varies"]:
-        if again is None or again.decision != found:
+        if again is None or again["decision"] == "failed":
+            told = "no result" if again is None else again["error"]
+            return {**entry, "decision": "failed", "error": f"{found} at first; on fresh seeds: {told}"}
+        entry = {**entry, "second": again.get("value")}
+        if again["decision"] != found:
             return {**entry, "decision": f"not confirmed {found}"}
-        entry = {**entry, "second": again.estimate}
     return {**entry, "decision": words[found]}
 
 
-def _judged(spec: Path, labels: Sequence[str], registry: Registry) -> list[tuple[Entry, Judged | None]]:
+def _judged(spec: Path, labels: Sequence[str], registry: Registry, margins: Mapping[Place, float]) -> list[Entry]:
     """Each method and task of the newer version against the older one, by every metric that has a better end.
 
     The ranking metric alone would miss faults: an accuracy near its ceiling hardly moves when an optimizer is wrong.
+
+    Args:
+        margins: of a first look, which are held; where there is none the base's values give it.
     """
     from reports.versions import by_method
 
     commits = [label for label in labels if label != WORKING_TREE]
     old, new = versions_of(spec, commits, registry, run=True)
     before, now = _answers(old), _answers(new)
-    found: list[tuple[Entry, Judged | None]] = []
+    found: list[Entry] = []
     for method, results in by_method([old, new], values_of([old, new], registry)).items():
         for _, task, cells in results.cells():
             pair = (method, task.label)
             if pair not in now:
                 continue
             entry = {"benchmark": "gate.method", "method": method, "task": task.label, "varies": bool(task.varies)}
-            decision = _without_numbers(cells[new.label], before.get(pair), now[pair])
+            decision = _without_numbers(cells[old.label], cells[new.label], before.get(pair), now[pair])
+            watched = [m.name for m in task.metrics if m.direction != "none"] or [task.metrics[0].name]
             if decision:
-                found.append(({**entry, "metric": task.metrics[0].name, **decision}, None))
+                # asked again on fresh seeds, every metric must find its answer
+                names = watched if margins else watched[:1]
+                found += [{**entry, "metric": name, **decision} for name in names]
             else:
-                found += _by_metric(entry, task, cells[old.label], cells[new.label])
+                found += _by_metric(entry, task, watched, (cells[old.label], cells[new.label]), margins)
     return found
 
 
-def _without_numbers(trials: Sequence[Trial], before: set[Answer] | None, now: set[Answer]) -> Entry:
+def _without_numbers(
+    base: Sequence[Trial], head: Sequence[Trial], before: set[Answer] | None, now: set[Answer]
+) -> Entry:
     """A decision that needs no comparison; empty where the numbers decide."""
     from harness.api import FAILED
 
-    failed = sorted({trial.status for trial in trials if trial.status in FAILED})
+    failed, failed_before = (
+        ", ".join(sorted({trial.status for trial in trials if trial.status in FAILED})) for trials in (head, base)
+    )
     if failed:
-        return {"decision": "failed", "error": ", ".join(failed)}
+        return {"decision": "failed", "error": failed}
     if before is None:
         return {"decision": "new"}
     if before == now:
         return {"decision": "equal"}
+    if failed_before:
+        return {"decision": "restarted", "error": f"the base ended in {failed_before}"}
     restarted = {trial for trial, _ in before}.isdisjoint(trial for trial, _ in now)
     return {"decision": "restarted"} if restarted else {}
 
 
 def _by_metric(
-    entry: Entry, task: Task, before: Sequence[Trial], now: Sequence[Trial]
-) -> Iterator[tuple[Entry, Judged | None]]:
+    entry: Entry,
+    task: Task,
+    watched: Sequence[str],
+    cells: tuple[Sequence[Trial], Sequence[Trial]],
+    margins: Mapping[Place, float],
+) -> Iterator[Entry]:
+    from reports.equivalence import equivalence_margin, judge
     from reports.leaderboard import scores
-    from reports.regressions import judge
 
-    for metric in [m for m in task.metrics if m.direction != "none"] or task.metrics[:1]:
-        judged = judge(scores(before, metric), scores(now, metric), metric.direction, bool(task.varies))
-        yield {**entry, "metric": metric.name, **_numbers(judged)}, judged
+    for metric in map(task.metric, watched):
+        before, now = (scores(trials, metric) for trials in cells)
+        named = {**entry, "metric": metric.name}
+        margin = margins.get(_place(named), equivalence_margin(before.values()))
+        yield {**named, **_numbers(judge(before, now, metric.direction, margin, bool(task.varies)))}
 
 
 def _numbers(judged: Judged | None) -> Entry:
@@ -171,42 +201,30 @@ def _named(source: str) -> Path:
     return Path(source) if source in library_names() else Path(source).resolve()
 
 
-def _kernels(base: Path, head: Path, turn: int, tell: Tell) -> list[Entry]:
-    """One entry for each kernel, and for the control: this version against itself in the same rounds.
-
-    Kernels with equal sources are equal; where none changed, one of them, by turns, is the control of the night.
-    """
-    before, now = kernel_sources(base), kernel_sources(head)
-    changed = [name for name in now if name in before and before[name] != now[name]]
-    entries = [
-        {"benchmark": "gate.kernel", "kernel": name, "decision": decision}
-        for names, decision in (
-            ([name for name in now if before.get(name) == now[name]], "equal"),
-            ([name for name in now if name not in before], "new"),
-            ([name for name in before if name not in now], "removed"),
-        )
-        for name in names
-    ]
-    idle = sorted(now)[turn % len(now)]
+def _history(registry: Registry, commit: str, folder: Path, tell: Tell) -> list[Entry]:
+    """Times of the kernels in `folder` by asv, stored, unless this commit has some; the entry that says so."""
+    if _has_history(registry, commit):
+        return []
+    tell(f"measuring times at {commit[:12]} with asv")
+    entry: Entry = {"benchmark": "gate.history", "version": commit[:12]}
     try:
-        if changed:
-            compared, control = gate(base, head, changed, control=True, tell=tell)
-        else:
-            compared, control = [], gate(head, head, [idle], tell=tell)[0]
-    except GateError as error:
-        compared, control = [Gated(name, error=str(error)) for name in changed or [idle]], []
-    entries += [_gated("gate.kernel", one) for one in compared]
-    return entries + [_gated("gate.control", one) for one in control]
+        records = measure_history(folder, commit)
+    except HistoryError as error:
+        tell(str(error))
+        return [{**entry, "decision": "not measured", "error": str(error)}]
+    with registry.writer("benchmarks") as writer:
+        for record in records:
+            writer.append(record)
+    failed = [record["params"]["kernel"] for record in records if record["status"] == "error"]
+    fault = {"decision": "failed", "error": f"asv: {', '.join(failed)}"} if failed else {"decision": "measured"}
+    return [{**entry, "measurements": len(records), **fault}]
 
 
-def _gated(benchmark: str, gated: Gated) -> Entry:
-    entry: Entry = {"benchmark": benchmark, "kernel": gated.kernel, "decision": gated.decision}
-    if gated.first is None:
-        return {**entry, "error": gated.error}
-    if gated.second is not None:
-        entry |= {"second": gated.second.ratio, "second_ratios": list(gated.second.ratios)}
-    ratios = gated.first.ratios
-    return {**entry, "n": gated.n, "p": gated.first.p, "value": gated.first.ratio, "samples": list(ratios)}
+def _has_history(registry: Registry, commit: str) -> bool:
+    if not registry.exists():
+        return False
+    sql = "SELECT 1 FROM benchmarks WHERE git_commit = $1 AND benchmark NOT LIKE 'gate.%' LIMIT 1"
+    return bool(registry.table(sql, [commit]).num_rows)
 
 
 #: Fields of a record of kind "benchmark"; everything else of an entry goes into its `params`.

@@ -27,11 +27,14 @@ def nightly(
 ) -> None:
     """Compare this version of the code with the last night's: methods by their results, kernels by their time.
 
+    The times of kernels at new commits are also kept as asv measures them, where it is installed.
+
     Exits with 0 when nothing got worse, 10 for a confirmed regression, 11 when a benchmark failed, 12 when nothing was
     measured (no new commit), 13 when the machine was too noisy to say.
     """
     from harness.nightly import run_night
-    from reports.regressions import MEANING, NOTHING, false_alarms, night_markdown
+    from reports.night_page import MEANING, night_markdown
+    from reports.regressions import NOTHING, false_alarms
 
     store = open_registry(registry)
     night = run_night(store, suite or ["nightly"], base, commit, tell=lambda line: typer.echo(line, err=True))
@@ -50,6 +53,8 @@ def bisect(
     bad: Annotated[str, typer.Argument(help="A later commit where it is slower.")],
 ) -> None:
     """Find the first commit that made a kernel slower; your checkout is left as it is.
+
+    Halves the commits that touch kernels/; one that cannot be built or run is stepped over.
 
     Exits with 10 when the commit is found, 0 when BAD is not slower than GOOD, 11 when a version cannot be measured, 13
     when the machine was too noisy to say.

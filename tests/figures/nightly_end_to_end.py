@@ -1,23 +1,20 @@
 """A night and a bisection over a scratch repository in which it is known what changed.
 
-Its history: a first commit, in which one kernel does needless work; then a method rewritten without changing what it
-computes; a kernel rewritten likewise; the same kernel made 20 % slower; and at last the needless work taken away and
-the bias correction of AdamW spoilt.
+Its first commit holds two faults: a kernel does its work twice, and SGD's momentum is half of what was asked.  Then a
+sampler is rewritten without changing what it computes; a kernel is rewritten likewise; the same kernel is made 20 %
+slower; and at last both faults are mended and the bias correction of AdamW is spoilt.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from harness.keys import PROJECT
+from tests.scratch import bench, commit, edit, git, repository
 
 FISHER = "    _cpu(*tables, array(factors), float(eps), array(fishers[0]), array(out))\n"
 DARE = "    _cpu(array(addresses(experts)), keys, factors, limit, scale, array(base), array(merged), array(kept))\n"
@@ -28,7 +25,12 @@ FIFTH = """    few = base.numel() // 5
     again = (array(base.view(-1)[:few]), array(merged.view(-1)[:few].clone()), array(kept.clone()))
     _cpu(array(addresses(some)), keys, factors, limit, scale, *again)
 """
-#: Message of each commit after the first, and its edits: file, old text, new text.
+#: (file, text, faulty text) of what is wrong in the first commit and mended in the last one.
+FAULTS = (
+    ("kernels/fisher_mean.py", FISHER, FISHER + FISHER),
+    ("harness/methods/optimizer/sgd.py", "params.momentum", "0.5 * params.momentum"),
+)
+#: Message of each commit between, and its edit: file, old text, new text.
 HISTORY = (
     (
         "Rewrite Euler's step",
@@ -36,29 +38,29 @@ HISTORY = (
     ),
     ("Rewrite dare", ("kernels/dare.py", KEPT, KEPT.replace("torch.empty_like(base)", "base.new_empty(base.shape)"))),
     ("Slow dare down", ("kernels/dare.py", DARE, DARE + FIFTH)),
-    (
-        "Spoil AdamW, mend fisher_mean",
-        ("harness/methods/optimizer/adamw.py", "t=flat.t,", "t=1,"),
-        ("kernels/fisher_mean.py", FISHER + FISHER, FISHER),
-    ),
 )
+#: The bias correction of every step is that of the first one.
+SPOILT = ("harness/methods/optimizer/adamw.py", "t=flat.t,", "t=1,")
+SECTIONS = ("Regressed", "Improved", "Changed", "Too noisy", "Failed", "History")
 
 
 def measure() -> dict[str, Any]:
     """What a night says of all changes at once, and which commit a bisection names."""
     with tempfile.TemporaryDirectory(prefix="methodbench-") as name:
         root = Path(name)
-        first = scratch_repository(root)
+        first = history(root)
         begin = time.perf_counter()
         night = bench(root, "nightly", "--base", first)
         middle = time.perf_counter()
+        again = bench(root, "nightly")
         found = bench(root, "bisect", "dare", first, "HEAD")
         page = (root / "nightly.md").read_text() if (root / "nightly.md").exists() else night.stderr
         return {
-            "night_exit_status": night.returncode,
-            **{title: section(page, title) for title in ("Regressed", "Improved", "Changed", "Too noisy", "Failed")},
+            "exit_status": night.returncode,
+            **{title: section(page, title) for title in SECTIONS},
             "control": section(page, "Control"),
-            "night_minutes": round((middle - begin) / 60, 1),
+            "minutes": round((middle - begin) / 60, 1),
+            "exit_status_without_new_commit": again.returncode,
             "bisect_exit_status": found.returncode,
             "bisect": re.sub(r"\b[0-9a-f]{7,12}\b ?", "", found.stdout.strip()),
             "bisect_minutes": round((time.perf_counter() - middle) / 60, 1),
@@ -66,44 +68,22 @@ def measure() -> dict[str, Any]:
         }
 
 
-def scratch_repository(root: Path) -> str:
+def history(root: Path) -> str:
     """The history above in `root`, checked out at its end; the name of its first commit."""
-    for room in ("harness", "specs", "kernels", "registry", "reports"):
-        shutil.copytree(PROJECT / room, root / room, ignore=shutil.ignore_patterns("__pycache__", ".asv"))
-    (root / ".gitignore").write_text("__pycache__\n.methodbench\nnightly.md\n")
+    repository(root)
     (root / ".methodbench").mkdir()
-    edit(root, "kernels/fisher_mean.py", FISHER, FISHER + FISHER)
-    git(root, "init", "--quiet")
-    commit(root, "First")
-    first = git(root, "rev-parse", "HEAD")
-    for message, *edits in HISTORY:
-        for file, old, new in edits:
-            edit(root, file, old, new)
+    for file, sound, faulty in FAULTS:
+        edit(root, file, sound, faulty)
+    first = commit(root, "Two faults")
+    for message, change in HISTORY:
+        edit(root, *change)
         commit(root, message)
+    for file, sound, faulty in FAULTS:
+        edit(root, file, faulty, sound)
+    edit(root, *SPOILT)
+    commit(root, "Mend both faults, spoil AdamW")
+    assert not git(root, "status", "--porcelain")
     return first
-
-
-def edit(root: Path, file: str, old: str, new: str) -> None:
-    text = (root / file).read_text()
-    assert text.count(old) == 1, f"{file} has changed: {old!r} is not in it once"
-    (root / file).write_text(text.replace(old, new))
-
-
-def commit(root: Path, message: str) -> None:
-    git(root, "add", "-A")
-    identity = ("-c", "user.name=figure", "-c", "user.email=figure@example.org", "-c", "commit.gpgsign=false")
-    git(root, *identity, "commit", "--quiet", "-m", message)
-
-
-def git(root: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def bench(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`bench` of the scratch repository, with its own registry."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "METHODBENCH_REGISTRY": str(root / ".methodbench")}
-    command = [sys.executable, "-m", "harness.cli", *arguments]
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
 def section(page: str, title: str) -> list[str]:

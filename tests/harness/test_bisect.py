@@ -1,86 +1,85 @@
-"""The first slower commit is found with few measurements, and never a commit is named that was not decided."""
+"""The first slower commit is found in few looks, one that cannot be decided is stepped over, and none is guessed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness import bisect
-from harness.commits import CommitError
-from harness.gate import Gated, Series
+from harness.bisect import Found, Range, _found, most_looks, search
+from tests.scratch import bench, commit, edit, git, repository
 
-SLOWER = Series((1.2, 1.19, 1.22, 1.18, 1.21, 1.2, 1.17, 1.23, 1.2, 1.19))
-SAME = Series((1.0, 1.01, 0.99, 1.005, 0.995, 1.02, 0.98, 1.0, 1.01, 0.99))
-NOISY = Series((1.5, 0.7) * 5)
+CALL = "    _cpu(*tables, array(factors), float(eps), array(fishers[0]), array(out))\n"
 
 
-@pytest.fixture
-def history(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, Series]], list[str]]:
-    """Sets up commits whose kernel sources are the letters of a text; returns the letters that were measured."""
+def stepping(step: int, asked: list[int], undecided: dict[int, str] | None = None) -> Callable[[int], str]:
+    """An oracle that calls every place from `step` on slower and notes what it was asked."""
 
-    def make(letters: str, says: dict[str, Series]) -> list[str]:
-        measured: list[str] = []
+    def decide(place: int) -> str:
+        asked.append(place)
+        return (undecided or {}).get(place) or ("slower" if place >= step else "same")
 
-        @contextmanager
-        def checkout(commit: str) -> Iterator[Path]:
-            yield Path(letters[int(commit)])
-
-        def gate(base: Path, head: Path, kernels: list[str], tell: bisect.Tell) -> tuple[list[Gated], list[Gated]]:
-            measured.append(str(head))
-            series = says[str(head)]
-            return [Gated(kernels[0], 1, series, series)], []
-
-        def git(command: str, *rest: str) -> str:
-            return "\n".join(map(str, range(int(rest[-1]) + 1))) if command == "rev-list" else f"{rest[-1]} subject"
-
-        monkeypatch.setattr(bisect, "checkout", checkout)
-        monkeypatch.setattr(bisect, "gate", gate)
-        monkeypatch.setattr(bisect, "git", git)
-        monkeypatch.setattr(bisect, "full_name", lambda commit: commit)
-        monkeypatch.setattr(bisect, "kernel_sources", lambda folder: {"adam": {"kernels.adam": str(folder)}})
-        return measured
-
-    return make
+    return decide
 
 
-@pytest.mark.parametrize("step", range(1, 9))
-def test_every_step_is_found(history: Callable[[str, dict[str, Series]], list[str]], step: int) -> None:
-    letters = "abcdefghi"
-    measured = history(letters, {letter: SLOWER if i >= step else SAME for i, letter in enumerate(letters)})
-    found = bisect.run_bisect("adam", "0", "8")
-    assert (found.decision, found.commit) == ("slower", str(step))
-    assert found.text == f"adam became slower with {step} subject"
-    assert len(measured) <= 4
+@pytest.mark.parametrize("count", [2, 3, 9, 1000])
+def test_every_step_is_found_in_few_looks(count: int) -> None:
+    for step in {1, count // 3 + 1, count - 1}:
+        asked: list[int] = []
+        assert search(count, stepping(step, asked)) == Range(step - 1, step, {})
+        assert len(asked) <= (count - 1).bit_length()
 
 
-def test_equal_sources_are_measured_once(history: Callable[[str, dict[str, Series]], list[str]]) -> None:
-    measured = history("aaaaaabbb", {"b": SLOWER})
-    assert bisect.run_bisect("adam", "0", "8").commit == "6"
-    assert measured == ["b"]
+def test_an_undecided_place_is_stepped_over() -> None:
+    asked: list[int] = []
+    assert search(9, stepping(7, asked, {4: "failed", 5: "too noisy"})) == Range(6, 7, {})
+    assert len(asked) == len(set(asked)) <= most_looks(9)
 
 
-@pytest.mark.parametrize(("series", "decision"), [(SAME, "same"), (NOISY, "too noisy")])
-def test_without_a_slower_end_there_is_no_search(
-    history: Callable[[str, dict[str, Series]], list[str]], series: Series, decision: str
-) -> None:
-    history("ab", {"b": series})
-    found = bisect.run_bisect("adam", "0", "1")
-    assert (found.decision, found.commit) == (decision, "")
-    assert "no step to find" in found.text
+def test_the_range_that_is_left_is_told() -> None:
+    left = search(9, stepping(5, [], {4: "failed", 5: "failed"}))
+    assert left == Range(3, 6, {4: "failed", 5: "failed"})
+    told = "adam became slower after d and not after g; e: failed, f: failed"
+    assert _found("adam", "abcdefghi", left) == Found(told, "failed")
+    noisy = search(4, stepping(2, [], {2: "failed", 1: "too noisy"}))
+    assert _found("adam", "abcd", noisy).decision == "too noisy"
 
 
-def test_noise_ends_the_search_with_the_range_that_is_left(
-    history: Callable[[str, dict[str, Series]], list[str]],
-) -> None:
-    history("abc", {"b": NOISY, "c": SLOWER})
-    found = bisect.run_bisect("adam", "0", "2")
-    assert (found.decision, found.text) == ("too noisy", "adam became slower after 0 and not after 2; 1: too noisy")
+def test_looks_are_bounded_where_nothing_can_be_decided() -> None:
+    asked: list[int] = []
+    left = search(1000, stepping(1000, asked, dict.fromkeys(range(1000), "failed")))
+    assert (left.low, left.high, len(asked)) == (0, 999, most_looks(1000))
+    assert most_looks(1000) == 14
 
 
-def test_commits_in_the_wrong_order_are_told(history: Callable[[str, dict[str, Series]], list[str]]) -> None:
-    history("ab", {})
-    with pytest.raises(CommitError, match="1 is no earlier commit than 0"):
-        bisect.run_bisect("adam", "1", "0")
+@pytest.mark.full
+def test_the_commit_is_named_in_a_real_history(tmp_path: Path) -> None:
+    """Of eight commits one touches no kernel, one cannot be run, and one does everything twice."""
+    root = repository(tmp_path / "project")
+    good = git(root, "rev-parse", "HEAD")
+    file = "kernels/fisher_mean.py"
+    for number in range(1, 9):
+        if number == 3:
+            (root / "README").write_text("touches no kernel\n")
+        elif number == 6:
+            edit(root, file, CALL, CALL + CALL)
+        else:
+            (root / file).write_text((root / file).read_text() + f"\nCHANGED = {number}\n")
+        if number == 4:
+            edit(root, file, "\nCHANGED = 4\n", "\nimport no_such_module\n")
+        if number == 5:
+            edit(root, file, "\nimport no_such_module\n", "")
+        commit(root, f"Commit {number}")
+    found = bench(root, "bisect", "fisher_mean", good, "HEAD")
+    assert found.returncode == 10, found.stderr
+    assert re.fullmatch(r"fisher_mean became slower with [0-9a-f]+ Commit 6\n", found.stdout), found.stdout
+    assert found.stderr.startswith(
+        "7 commits touch kernels/: at most 8 versions are measured, each by 20 to 80 processes"
+    )
+    assert "No module named 'no_such_module'" in found.stderr
+    assert git(root, "status", "--porcelain") == ""
+    assert len(git(root, "worktree", "list").splitlines()) == 1
+    swapped = bench(root, "bisect", "fisher_mean", "HEAD", good)
+    assert (swapped.returncode, swapped.stderr) == (2, f"HEAD is no earlier commit than {good} along first parents\n")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,21 +13,13 @@ from scipy.stats import binomtest
 
 from harness import nightly
 from harness.gate import Gated, Series
-from harness.keys import PROJECT
+from harness.kernel_changes import gated_entry
 from registry import Registry
-from reports.regressions import (
-    FalseAlarms,
-    Kind,
-    Line,
-    Night,
-    equivalence_margin,
-    false_alarms,
-    judge,
-    load_night,
-    night_markdown,
-    upper_bound,
-)
+from reports.equivalence import Judged, equivalence_margin, judge
+from reports.night_page import night_markdown
+from reports.regressions import FalseAlarms, Kind, Line, Night, false_alarms, load_night, upper_bound
 from reports.statistics import Direction
+from tests.scratch import bench, commit, edit, git, repository
 
 BASE = {seed: 1.0 + 0.1 * seed for seed in range(8)}
 SLOWER = Series((1.2, 1.19, 1.22, 1.18, 1.21, 1.2, 1.17, 1.23, 1.2, 1.19))
@@ -50,6 +39,13 @@ def test_the_margin_is_half_the_interquartile_range_with_a_floor() -> None:
     assert equivalence_margin([math.inf]) == 0
 
 
+def judged(by: float, direction: Direction = "min", margin: float | None = None) -> Judged:
+    """BASE against BASE moved by about `by`."""
+    found = judge(BASE, shifted(by), direction, equivalence_margin(BASE.values()) if margin is None else margin)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize(
     ("by", "direction", "decision"),
     [
@@ -63,35 +59,73 @@ def test_the_margin_is_half_the_interquartile_range_with_a_floor() -> None:
     ],
 )
 def test_only_an_interval_beyond_the_margin_is_worse_or_better(by: float, direction: Direction, decision: str) -> None:
-    judged = judge(BASE, shifted(by), direction)
-    assert judged is not None
-    assert judged.decision == decision
+    assert judged(by, direction).decision == decision
+
+
+def test_a_neutral_rewrite_is_a_change_in_every_seed_and_no_regression() -> None:
+    generator = np.random.default_rng(0)
+    noise = {seed: value * (1 + 1e-3 * generator.standard_normal()) for seed, value in BASE.items()}
+    found = judge(BASE, noise, "min", equivalence_margin(BASE.values()))
+    assert found is not None
+    assert found.decision == "changed"
+    assert found.estimate != 0
 
 
 def test_seven_seeds_judge_nothing_and_an_exact_task_needs_one() -> None:
-    few = judge({s: BASE[s] for s in range(7)}, {s: BASE[s] + 5 for s in range(7)}, "min")
-    exact = judge({0: 1.0}, {0: 1.02}, "min", varies=False)
-    within = judge({0: 1.0}, {0: 1.001}, "min", varies=False)
+    few = judge({s: BASE[s] for s in range(7)}, {s: BASE[s] + 5 for s in range(7)}, "min", 0.1)
+    exact = judge({0: 1.0}, {0: 1.02}, "min", 0.01, varies=False)
+    within = judge({0: 1.0}, {0: 1.001}, "min", 0.01, varies=False)
     assert [one and one.decision for one in (few, exact, within)] == ["changed", "worse", "changed"]
-    assert judge({}, {}, "min") is None
+    assert judge({}, {}, "min", 0.1) is None
 
 
 def test_divergence_is_worse_than_any_margin() -> None:
-    judged = judge(BASE, dict.fromkeys(BASE, math.inf), "min")
-    assert judged is not None
-    assert judged.decision == "worse"
+    found = judge(BASE, dict.fromkeys(BASE, math.inf), "min", 1e9)
+    assert found is not None
+    assert found.decision == "worse"
+
+
+def entry_of(found: Judged, varies: bool = True) -> dict[str, Any]:
+    return {"varies": varies, **nightly._numbers(found)}
 
 
 def test_a_difference_must_show_on_fresh_seeds() -> None:
-    entry = {"decision": "worse", "varies": True}
-    again, none = judge(BASE, shifted(0.5), "min"), judge(BASE, shifted(0.1), "min")
-    assert nightly._confirmed(entry, again)["decision"] == "regressed"
-    assert nightly._confirmed(entry, none)["decision"] == "not confirmed worse"
-    assert nightly._confirmed(entry, None)["decision"] == "not confirmed worse"
-    assert nightly._confirmed({**entry, "varies": False}, None)["decision"] == "regressed"
-    assert (
-        nightly._confirmed({**entry, "decision": "better"}, judge(shifted(0.5), BASE, "min"))["decision"] == "improved"
-    )
+    worse, better, little = entry_of(judged(0.5)), entry_of(judged(-0.5)), entry_of(judged(0.1))
+    decisions = [
+        nightly._confirmed(first, again)["decision"]
+        for first, again in (
+            (worse, worse),
+            (worse, little),
+            (worse, better),  # the other way round is no confirmation
+            (better, better),
+            (little, None),
+            ({**worse, "varies": False}, None),
+        )
+    ]
+    assert decisions == [
+        "regressed",
+        "not confirmed worse",
+        "not confirmed worse",
+        "improved",
+        "changed",
+        "regressed",
+    ]
+    assert nightly._confirmed(worse, worse)["second"] == pytest.approx(judged(0.5).estimate)
+
+
+def test_a_second_look_that_failed_is_a_failure_and_not_a_doubt() -> None:
+    told = nightly._confirmed(entry_of(judged(0.5)), {"decision": "failed", "error": "timeout"})
+    assert (told["decision"], told["error"]) == ("failed", "worse at first; on fresh seeds: timeout")
+    assert nightly._confirmed(entry_of(judged(0.5)), None)["decision"] == "failed"
+
+
+def test_the_margin_of_the_first_look_is_held() -> None:
+    """Fresh seeds that happen to spread three times as far would hide the difference behind a margin of their own."""
+    wide = {seed: 3 * value for seed, value in BASE.items()}
+    moved = {seed: value + 0.4 + 0.001 * seed for seed, value in wide.items()}
+    held, own = equivalence_margin(BASE.values()), equivalence_margin(wide.values())
+    decisions = [found and found.decision for found in (judge(wide, moved, "min", m) for m in (held, own))]
+    assert decisions == ["worse", "changed"]
 
 
 @pytest.mark.parametrize(
@@ -127,29 +161,36 @@ def test_a_night_is_kept_in_the_registry_and_told_as_text(tmp_path: Path) -> Non
     registry = Registry(tmp_path / "registry")
     faults = [Gated("adam", 10_000, SLOWER, SLOWER), Gated("lion", error="head: it | raised")]
     control = [Gated("adam", 10_000, Series((1.0,) * 10)), Gated("ties", 10_000, SLOWER)]
-    method = {"benchmark": "gate.method", "method": "sgd", "task": "quad", "metric": "loss", "varies": True}
-    judged = judge(BASE, shifted(0.5), "min")
+    method = {"benchmark": "gate.method", "method": "sgd", "task": "quad", "metric": "loss"}
+    worse = entry_of(judged(0.5))
     entries = [
-        *(nightly._gated("gate.kernel", one) for one in faults),
-        *(nightly._gated("gate.control", one) for one in control),
-        nightly._confirmed({**method, **nightly._numbers(judged)}, judged),
+        *(gated_entry("gate.kernel", one) for one in faults),
+        *(gated_entry("gate.control", one) for one in control),
+        nightly._confirmed({**method, **worse}, worse),
+        {"benchmark": "gate.history", "version": "c" * 12, "decision": "not measured", "error": "asv is not installed"},
     ]
     night = nightly._store(registry, entries, "nightly", "b" * 40, "c" * 40)
     assert load_night(registry) == load_night(registry, night.id) == night
     assert night.exit_code == 10
+    later = nightly._store(registry, [], "nightly", "c" * 40, "d" * 40)
+    assert load_night(registry) == later
+    assert later.exit_code == 12
     alarms = false_alarms(registry)
     assert (alarms.controls, alarms.once, alarms.twice) == (2, 1, 0)
     page = night_markdown(night, alarms)
     assert "- kernel adam: slower, x1.200 of the time (p 0.0010), again x1.200\n" in page
     assert "- method sgd on quad (loss): regressed, difference " in page
     assert "- kernel lion: failed, head: it \\| raised\n" in page
-    rows = registry.table("SELECT benchmark, status, len(samples) AS n, unit FROM benchmarks ORDER BY 1, 2").to_pylist()
+    assert f"- history {'c' * 12}: not measured, asv is not installed\n" in page
+    rows = registry.table("SELECT benchmark, status, len(samples) AS n FROM benchmarks ORDER BY 1, 2").to_pylist()
     assert [(row["benchmark"], row["status"], row["n"]) for row in rows] == [
         ("gate.control", "ok", 10),
         ("gate.control", "ok", 10),
+        ("gate.history", "ok", None),
         ("gate.kernel", "error", None),
         ("gate.kernel", "ok", 10),
         ("gate.method", "ok", None),
+        ("gate.night", "ok", None),
         ("gate.night", "ok", None),
     ]
 
@@ -160,61 +201,41 @@ tasks: [synthetic-interference]
 seeds: 8
 """
 #: What is told of the kernels without measuring them.
-QUIET = "harness.nightly._kernels = lambda *given: []"
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """A repository with a copy of the project and one commit; `two.yaml` stands beside it."""
-    root = tmp_path / "project"
-    for room in ("harness", "specs", "kernels", "registry", "reports"):
-        shutil.copytree(PROJECT / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / ".gitignore").write_text("__pycache__\n.methodbench\n*.md\n")
-    (tmp_path / "two.yaml").write_text(SPEC)
-    git(root, "init", "--quiet")
-    commit(root, "First")
-    return root
-
-
-def git(root: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def commit(root: Path, message: str) -> None:
-    git(root, "add", "-A")
-    git(root, "commit", "--quiet", "-m", message)
-
-
-def night_of(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`bench nightly` of the scratch repository, kernels left out."""
-    code = f"import sys, harness.nightly; {QUIET}; from harness.cli import main; main()"
-    environment = {**os.environ, "PYTHONPATH": str(root), "METHODBENCH_REGISTRY": str(root / ".methodbench")}
-    return subprocess.run(
-        [sys.executable, "-c", code, "nightly", "--suite", str(root.parent / "two.yaml"), *arguments],
-        cwd=root, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+QUIET = """
+import harness.nightly
+harness.nightly.compare_kernels = lambda *given: []
+harness.nightly._history = lambda *given: []
+"""
+TIES = "harness/methods/merger/ties.py"
+RESULT = "return MergeResult(state, "
 
 
 @pytest.mark.full
-def test_nights_of_a_repository(scratch: Path) -> None:
-    alone = night_of(scratch)
+def test_nights_of_a_repository(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project")
+    suite = ("--suite", str(tmp_path / "two.yaml"))
+    (tmp_path / "two.yaml").write_text(SPEC)
+    alone = bench(root, "nightly", *suite, before=QUIET)
     assert alone.returncode == 2
     assert "Traceback" not in alone.stderr
-    file = scratch / "harness" / "methods" / "merger" / "ties.py"
-    text = file.read_text()
-    assert text.count("return MergeResult(state, ") == 1
-    file.write_text(
-        text.replace("return MergeResult(state, ", "return MergeResult({k: v + 1 for k, v in state.items()}, ")
-    )
-    commit(scratch, "Spoil ties")
-    spoilt = night_of(scratch)
+    edit(root, TIES, RESULT, "return MergeResult({k: v + 1 for k, v in state.items()}, ")
+    commit(root, "Spoil ties")
+    spoilt = bench(root, "nightly", *suite, before=QUIET)
     assert spoilt.returncode == 10, spoilt.stderr
-    page = (scratch / "nightly.md").read_text()
+    page = (root / "nightly.md").read_text()
     assert "- method ties on synthetic-interference (" in page.partition("## Improved")[0]
     assert "Same code, libraries and data: 1 methods" in page
-    again = night_of(scratch)
+    again = bench(root, "nightly", *suite, before=QUIET)
     assert (again.returncode, again.stdout) == (12, "nothing was measured: no commit since the last night\n")
-    assert git(scratch, "status", "--porcelain") == ""
-    assert len(git(scratch, "worktree", "list").splitlines()) == 1
+    edit(root, TIES, "return MergeResult({k: v + 1 for k, v in state.items()}, ", RESULT)
+    commit(root, "Mend ties")
+    mended = bench(root, "nightly", *suite, before=QUIET)
+    assert mended.returncode == 0, mended.stderr
+    page = (root / "nightly.md").read_text()
+    assert "- method ties on synthetic-interference (" in page.partition("## Improved")[2].partition("##")[0]
+    (tmp_path / "two.yaml").write_text(f"{SPEC}budget: {{seconds: 1}}\n")
+    timed = bench(root, "nightly", *suite, "--base", "HEAD~1", before=QUIET)
+    assert timed.returncode == 2
+    assert timed.stderr.endswith("with a budget in seconds the machine's load decides the results; give steps\n")
+    assert git(root, "status", "--porcelain") == ""
+    assert len(git(root, "worktree", "list").splitlines()) == 1

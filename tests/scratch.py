@@ -1,0 +1,55 @@
+"""A repository of its own with a copy of the project, whose history a test or a figure writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.keys import PROJECT
+
+ROOMS = ("harness", "specs", "kernels", "registry", "reports")
+IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+
+
+def repository(root: Path) -> Path:
+    """A copy of the project in `root` with one commit."""
+    for room in ROOMS:
+        shutil.copytree(PROJECT / room, root / room, ignore=shutil.ignore_patterns("__pycache__", ".asv"))
+    (root / ".gitignore").write_text("__pycache__\n.methodbench\n/nightly.md\n")
+    git(root, "init", "--quiet")
+    commit(root, "First")
+    return root
+
+
+def edit(root: Path, file: str, old: str, new: str) -> None:
+    """Replace a text that stands in the file once."""
+    text = (root / file).read_text()
+    assert text.count(old) == 1, f"{file} has changed: {old!r} is not in it once"
+    (root / file).write_text(text.replace(old, new))
+
+
+def commit(root: Path, message: str) -> str:
+    """Commit everything; the commit's name."""
+    git(root, "add", "-A")
+    git(root, *IDENTITY, "commit", "--quiet", "-m", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What git prints."""
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def bench(root: Path, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    """`bench` of the repository with a registry of its own.
+
+    Args:
+        before: Python to run first, for example to leave a part out.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(root), "METHODBENCH_REGISTRY": str(root / ".methodbench")}
+    code = f"{before}\nfrom harness.cli import main\nmain()"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
