@@ -11,7 +11,7 @@ improvement).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ FEWER_REPLICATES = 2_000
 KEY = 20261121
 
 Ends = tuple[float, float]
+#: Ends for each method over seeds, and over tasks too.
+BothEnds = tuple[list[Ends] | None, list[Ends] | None]
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ class Standing:
     mean_rank: Estimate
 
 
-def standings(table: Table, level: float = LEVEL) -> list[Standing]:
-    """All methods of a table, the highest interquartile mean first; none of a table without tasks."""
+def standings(table: Table, level: float = LEVEL, resample: bool = True) -> list[Standing]:
+    """All methods of a table, the highest interquartile mean first; none of a table without tasks.
+
+    Without `resample` there are no intervals: they take most of the time.
+    """
     if not table.tasks:
         return []
-    iqm = _estimates(iqms(table.scores), [_iqm_ends(table, over_tasks, level) for over_tasks in (False, True)])
-    ranks = mean_ranks(_medians(table.values))
-    rank = _estimates(ranks, [_rank_ends(table, over_tasks, level) for over_tasks in (False, True)])
+    iqm = _estimates(iqms(table.scores), _both(_iqm_ends, table, level) if resample else (None, None))
+    rank = _estimates(mean_ranks(_medians(table.values)), _both(_rank_ends, table, level) if resample else (None, None))
     found = [Standing(*one) for one in zip(table.methods, iqm, rank, strict=True)]
     return sorted(found, key=lambda s: (-s.iqm.value, s.mean_rank.value, s.method))
 
@@ -110,7 +114,11 @@ def probability_of_improvement(table: Table, a: str, b: str, level: float = LEVE
     return Estimate(float(wins.mean()), ends(False), ends(True))
 
 
-def _estimates(values: Any, ends: Sequence[list[Ends] | None]) -> list[Estimate]:
+def _both(ends: Callable[[Table, bool, float], list[Ends] | None], table: Table, level: float) -> BothEnds:
+    return ends(table, False, level), ends(table, True, level)
+
+
+def _estimates(values: Any, ends: BothEnds) -> list[Estimate]:
     """One estimate per method, from the ends over seeds and those over tasks too."""
     over_seeds, over_tasks = ends
     return [

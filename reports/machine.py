@@ -7,11 +7,13 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from reports.leaderboard import Leaderboard, Row
 from reports.model import STATUSES
+from reports.multiplicity import board_p, smallest_adjusted_p
+from reports.overall import overall
 from reports.text import cell
 
 SCHEMA = 1
@@ -23,7 +25,7 @@ def to_csv(boards: Sequence[Leaderboard]) -> str:
     A label that a spreadsheet would take for a formula gets a quote in front.
     """
     out = io.StringIO()
-    rows = [_flat(board, row) for board in boards for row in board.rows]
+    rows = [_flat(board, row) | _holm(board).get(row.method, {}) for board in boards for row in board.rows]
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([_csv(row.get(column)) for column in COLUMNS] for row in rows)
@@ -38,11 +40,22 @@ def to_json(boards: Sequence[Leaderboard]) -> str:
             "spec": board.spec,
             "task": asdict(board.task),
             "level": board.level,
-            "rows": [asdict(row) for row in board.rows],
+            "rows": [asdict(row) | _holm(board).get(row.method, {}) for row in board.rows],
         }
         for board in boards
     ]
-    return json.dumps({"schema": SCHEMA, "leaderboards": json_value(shown)}, indent=1, allow_nan=False)
+    several = [asdict(replace(one, contest=replace(one.contest, boards=()))) for one in overall(boards)]
+    found = {"schema": SCHEMA, "leaderboards": json_value(shown), "overall": json_value(several)}
+    return json.dumps(found, indent=1, allow_nan=False)
+
+
+def _holm(board: Leaderboard) -> dict[str, dict[str, float]]:
+    """By method, Holm's adjusted p against the best row and the smallest one that the seeds allow."""
+    adjusted = board_p(board)
+    pairs = {row.method: row.versus_best.n for row in board.rows if row.versus_best}
+    return {
+        m: {"holm_p": p, "smallest_holm_p": smallest_adjusted_p(pairs[m], len(adjusted))} for m, p in adjusted.items()
+    }
 
 
 def json_value(value: Any) -> Any:
@@ -60,6 +73,7 @@ COLUMNS = (
     *("spec", "run", "task", "metric", "direction", "unit", "target_metric", "target", "rank", "method", "provisional"),
     *("n", "planned", "kind", "median", "low", "high", "coverage", "versus_best"),
     *("difference", "difference_low", "difference_high", "difference_coverage", "difference_n", "p", "smallest_p"),
+    *("holm_p", "smallest_holm_p"),
     *("reached", "steps_to_target", "steps_to_target_low", "steps_to_target_high"),
     *("seconds_to_target", "seconds_to_target_low", "seconds_to_target_high"),
     *("seconds", "cpu_seconds", "contended", "nfe", "bits", "peak_bytes", "state_bytes"),

@@ -57,8 +57,8 @@ class Profile:
         return [(r, sum(other <= r for other in met) / len(self.tasks)) for r in dict.fromkeys(met)]
 
 
-def profile(contest: Contest, cost: Cost = "steps", level: float = LEVEL) -> Profile:
-    """Scores by the median cost over seeds; see the module."""
+def profile(contest: Contest, cost: Cost = "steps", level: float = LEVEL, resample: bool = True) -> Profile:
+    """Scores by the median cost over seeds; see the module.  Without `resample` there are no intervals."""
     boards = [board for board in contest.boards if board.task.target is not None]
     by_task = [[costs_to_target(contest.row(b, m), b, cost) for m in contest.methods] for b in boards]
     middles = [[median(c.values()) if c else math.inf for c in costs] for costs in by_task]
@@ -72,7 +72,9 @@ def profile(contest: Contest, cost: Cost = "steps", level: float = LEVEL) -> Pro
         unreached=tuple(t for t, costs in zip(labels, middles, strict=True) if min(costs) == math.inf),
         ratios=by_method,
         scores={m: profile_score(r) for m, r in by_method.items()},
-        intervals=_intervals(contest.methods, by_task, [bool(b.task.varies) for b in boards], level),
+        intervals=_intervals(contest.methods, by_task, [bool(b.task.varies) for b in boards], level)
+        if resample
+        else {},
         provisional=contest.provisional,
     )
 

@@ -10,6 +10,7 @@ from reports.compare import Comparison
 from reports.figures import differences, ends, medians, medians_with_ends, places
 from reports.leaderboard import Leaderboard, Row
 from reports.model import STATUSES, Metric
+from reports.multiplicity import board_p, smallest_adjusted_p
 from reports.pairs import Paired
 from reports.sheet import Column, Emphasis, Sheet
 from reports.statistics import Interval, fewest
@@ -33,10 +34,10 @@ def sheet(board: Leaderboard) -> Sheet:
             " · ".join(about),
             f"spec {board.spec} · run {board.run} · {_count(rows)}",
         ),
-        groups=tuple(map(tuple, (_quality(rows, digits), _difference(rows, digits), _reached(rows), _costs(rows)))),
+        groups=tuple(map(tuple, (_quality(rows, digits), _difference(board, digits), _reached(rows), _costs(rows)))),
         emphasis=tuple(_emphasis(row) for row in rows),
         notes=tuple(_notes(board)),
-        legend=tuple(_legend(rows)),
+        legend=tuple(_legend(board)),
     )
 
 
@@ -75,10 +76,16 @@ def _compared(rows: Sequence[Row]) -> bool:
     return any(row.versus_best for row in rows)
 
 
-def _difference(rows: Sequence[Row], places: int | None) -> list[Column]:
+def _difference(board: Leaderboard, places: int | None) -> list[Column]:
+    """The difference to the best row, and Holm's p where seeds are enough for an interval."""
+    rows = board.rows
     if not _compared(rows):
         return []
-    return [Column("paired difference", differences([row.versus_best for row in rows], places), right=False)]
+    columns = [Column("paired difference", differences([row.versus_best for row in rows], places), right=False)]
+    if any(row.versus_best and row.versus_best.kind == "interval" for row in rows):
+        adjusted = board_p(board)
+        columns.append(Column("Holm's p", tuple(_probability(adjusted.get(row.method)) for row in rows)))
+    return columns
 
 
 def _reached(rows: Sequence[Row]) -> list[Column]:
@@ -146,19 +153,21 @@ def _notes(board: Leaderboard) -> list[str]:
         counts = listed([str(n) for n in few])
         enough = f"too few for {100 * level:g} %, which takes {fewest(level)} seeds"
         notes.append(f"(range): smallest … largest; n = {counts} is {enough}")
+    notes += [smallest] if (smallest := _smallest_p(board)) else []
     notes += [f"* {row.method} is provisional: {'; '.join(row.provisional)}" for row in rows if row.provisional]
     notes += [f"{row.method}, {remark}" for row in rows for remark in row.remarks]
     return notes
 
 
-def _legend(rows: Sequence[Row]) -> list[str]:
-    legend = []
+def _legend(board: Leaderboard) -> list[str]:
+    rows, legend = board.rows, []
     paired = {d.n: d.coverage for row in rows if (d := row.versus_best) and d.coverage is not None}
     difference = "paired difference to the best row over common seeds: Hodges-Lehmann estimate"
     if paired:
         legend.append(
             f"{difference}, {_coverages(paired, 'signed-rank interval')}; not corrected for the number of rows"
         )
+        legend.append("Holm's p: exact signed-rank test against the best row, adjusted for the number of tested rows")
     elif any(row.versus_best and row.versus_best.kind == "range" for row in rows):
         legend.append(f"{difference}, (range) of the differences")
     if any(row.target for row in rows):
@@ -166,6 +175,17 @@ def _legend(rows: Sequence[Row]) -> list[str]:
     if any(row.cost.contended for row in rows):
         legend.append("~ other trials ran beside: wall time is rough (bench run --exclusive measures it)")
     return legend
+
+
+def _smallest_p(board: Leaderboard) -> str:
+    """What the seeds allow at best, told where the tests stand or where they would tell nothing."""
+    tested = [d for row in board.rows if (d := row.versus_best) and d.p is not None]
+    if not tested:
+        return ""
+    n = max(d.n for d in tested)
+    least = smallest_adjusted_p(n, len(tested))
+    pairs = f"n = {n} and {len(tested)} tested row{'s' * (len(tested) > 1)}"
+    return f"smallest Holm's p that {pairs} allow: {_probability(least)}"
 
 
 def _coverages(by_n: dict[int, float], what: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 #: Characters that Markdown or HTML may take for markup inside a line.
 MARKUP = frozenset("\\`*|~$")
 ENTITIES = {"<": "&lt;", "&": "&amp;"}
+#: What begins a formula in spreadsheets, some of which also read the full-width forms.
+FORMULAS = tuple("=+-@＝＋－＠")
 LINKS = ("](", "][", "]:")
 
 
@@ -33,9 +35,9 @@ def _opens(line: str, i: int) -> bool:
 
 
 def cell(text: object) -> str:
-    """`plain` text that a spreadsheet does not take for a formula: a quote is put before = + - @."""
+    """`plain` text that a spreadsheet does not take for a formula: a quote is put before = + - @, also full-width."""
     line = plain(text)
-    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
+    return f"'{line}" if line.startswith(FORMULAS) else line
 
 
 def significant(value: float, digits: int = 3) -> str:

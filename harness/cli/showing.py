@@ -21,10 +21,10 @@ from harness.cli.options import (
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command(epilog="Examples: bench leaderboard · bench leaderboard quickstart --format md > leaderboard.md")
+@app.command(epilog="Examples: bench leaderboard · bench leaderboard quickstart --format html > leaderboard.html")
 def leaderboard(
     specs: Annotated[list[str] | None, typer.Argument(help="Names of specs that ran; by default all.")] = None,
-    form: Annotated[str, typer.Option("--format", help="terminal, md, csv or json.")] = "terminal",
+    form: Annotated[str, typer.Option("--format", help="terminal, md, html, csv, json or svg.")] = "terminal",
     registry: RegistryPath = None,
 ) -> None:
     """Print the leaderboards of the newest run of each spec."""
@@ -78,9 +78,13 @@ def explain(
         typer.echo(explain_trial(store.resolve(what), store, plugin or []))
     else:
         from harness import api
+        from harness.cli.phases import phases
 
-        plan = api.plan(what, allow_plugins=allow_plugins)
-        typer.echo(text(plan, explain_plan(plan, store)))
+        for phase in phases(api.plan(what, allow_plugins=allow_plugins), store, api.RunOptions()):
+            if phase.open:
+                typer.echo("the ranked trials follow once the study has chosen their parameters")
+            else:
+                typer.echo(text(phase.plan, explain_plan(phase.plan, store)))
 
 
 @app.command(

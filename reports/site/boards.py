@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from reports.leaderboard import Leaderboard
 from reports.sheet import Sheet
 from reports.site.names import anchor, slug
+from reports.site.private import without_paths
 from reports.statistics import Interval
 from reports.tables import sheet
 from reports.text import significant
@@ -77,6 +78,11 @@ class View:
         """The same with the first rows only; the notes speak of all rows, so they stay on the task's page."""
         return self if count >= len(self.lines) else replace(self, lines=self.lines[:count], notes=())
 
+    def unlinked(self) -> View:
+        """The same without links, for a page that stands alone."""
+        lines = tuple(replace(line, cells=tuple(replace(cell, href="") for cell in line.cells)) for line in self.lines)
+        return replace(self, lines=lines)
+
 
 def board_view(board: Leaderboard) -> View:
     """Everything a page says of a leaderboard."""
@@ -108,7 +114,8 @@ def sheet_view(
         cells.append([Cell(t.strip(), k, h) for t, k, h in zip(column.cells, keys, links, strict=True)])
     lines = tuple(Line(row, style) for row, style in zip(zip(*cells, strict=True), shown.emphasis, strict=True))
     headings = tuple((column.heading, column.right) for column in columns)
-    return View(name, shown.title, shown.lines, headings, lines, shown.notes, shown.legend, total=len(lines))
+    notes = tuple(map(without_paths, shown.notes))
+    return View(name, shown.title, shown.lines, headings, lines, notes, shown.legend, total=len(lines))
 
 
 def sort_key(text: str) -> str:

@@ -99,7 +99,7 @@ def _curves() -> Any:
     chosen = alt.selection_point(fields=["method"], bind="legend", name="chosen")
     bright = alt.condition(chosen, alt.value(1.0), alt.value(0.15))
     x = alt.X("step:Q", title="step")
-    shades = _by_method()["color"]
+    shades = alt.Color("method:N", sort=None, scale=alt.Scale(range=PALETTE), legend=None)
     band = alt.Chart().mark_area(opacity=0.16).encode(
         x=x, y=alt.Y("low:Q", title="@metric", scale=alt.Scale(zero=False)), y2="high:Q", color=shades
     )  # fmt: skip
@@ -112,15 +112,17 @@ def _curves() -> Any:
         )
         .add_params(chosen)
     )  # fmt: skip
-    return alt.layer(band, line)
+    return alt.layer(band, line).resolve_legend(color="independent", strokeDash="independent")
 
 
 def _pareto() -> Any:
     """Every method's median against its median cost; the front in colour, joined and named."""
     import altair as alt
 
-    x = alt.X("cost:Q", title="@cost", scale=alt.Scale(zero=False), axis=alt.Axis(labelExpr=SHORT, tickCount=6))
-    y = alt.Y("quality:Q", title="@metric", scale=alt.Scale(zero=False))
+    x = alt.X(
+        "cost:Q", title="@cost", scale=alt.Scale(zero=False, padding=16), axis=alt.Axis(labelExpr=SHORT, tickCount=6)
+    )
+    y = alt.Y("quality:Q", title="@metric", scale=alt.Scale(zero=False, padding=16))
     base = alt.Chart().encode(x=x, y=y)
     front = base.transform_filter("datum.on_front")
     joined = front.mark_line(interpolate="step-after", color=PALETTE[1], opacity=0.6)
@@ -148,6 +150,35 @@ def _profile() -> Any:
     )  # fmt: skip
 
 
+def _ranks() -> Any:
+    """A critical-difference diagram: methods hang from their mean rank, bars join what is not separated."""
+    import altair as alt
+
+    x = alt.X("rank:Q", title="mean rank", scale=alt.Scale(zero=False, nice=False, padding=170), axis=None)
+    y = alt.Y("row:Q", axis=None, scale=alt.Scale(reverse=True, zero=False))
+    methods = alt.Chart().transform_filter("datum.is === 'method'").encode(x=x, y=y)
+    scale = alt.Chart().transform_filter("datum.is === 'tick'").encode(x=x, y=y)
+    ticks = scale.mark_tick(color="currentColor", size=8, orient="vertical", opacity=0.7)
+    numbers = scale.mark_text(color="currentColor", dy=-11).encode(text=alt.Text("rank:Q", format="d"))
+    hung = methods.mark_rule(color=PALETTE[0], opacity=0.6).encode(y2=alt.datum(-0.5))
+    ends = methods.mark_point(filled=True, size=45, color=PALETTE[0]).encode(
+        tooltip=["method:N", alt.Tooltip("rank:Q", format=".3g")]
+    )
+    sides: dict[str, Any] = {"true": {"align": "right", "dx": -8}, "false": {"align": "left", "dx": 8}}
+    label = "datum.method + '  ' + format(datum.rank, '.2f')"
+    names = [
+        methods.transform_filter(f"datum.left === {side}")
+        .transform_calculate(label=label)
+        .mark_text(baseline="middle", color="currentColor", limit=165, **beside)
+        .encode(text="label:N")
+        for side, beside in sides.items()
+    ]
+    bars = (
+        alt.Chart().transform_filter("datum.is === 'bar'").mark_rule(strokeWidth=5, color=PALETTE[1], strokeCap="round")
+    ).encode(x=x, y=y, x2="to:Q")
+    return alt.layer(ticks, numbers, hung, ends, bars, *names)
+
+
 def _history() -> Any:
     """One kernel's measurements over commits, with their 99 % interval."""
     import altair as alt
@@ -162,4 +193,4 @@ def _history() -> Any:
     return alt.layer(rule, line)
 
 
-MAKERS = {"curves": _curves, "pareto": _pareto, "profile": _profile, "history": _history}
+MAKERS = {"curves": _curves, "pareto": _pareto, "profile": _profile, "ranks": _ranks, "history": _history}

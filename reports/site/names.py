@@ -7,7 +7,10 @@ import json
 import re
 from typing import Any
 
+from markupsafe import Markup
+
 from reports.machine import json_value
+from reports.text import plain
 
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>,;]+)")
@@ -34,6 +37,13 @@ def paper_url(paper: str) -> str:
     if found := ARXIV.search(paper):
         return f"https://arxiv.org/abs/{found[1]}"
     return f"https://doi.org/{found[1]}" if (found := DOI.search(paper)) else ""
+
+
+def visible(value: Any) -> Any:
+    """What a template prints: characters that are not seen, or that turn the order of others, as escapes."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "\n".join("\t".join(map(plain, line.split("\t"))) for line in value.split("\n"))
 
 
 def script_json(value: Any) -> str:

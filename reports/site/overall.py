@@ -1,21 +1,16 @@
-"""What a spec's page says over several tasks: standings, profiles of cost to target, quality against cost."""
+"""What a spec's page says over several tasks: tables of `reports.overall`, and their charts."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.contest import Contest, contests, table
 from reports.leaderboard import Leaderboard
+from reports.overall import COST_WORDS, Overall, pairs_sheet, stability_sheet, standings_sheet
 from reports.pareto import COSTS, fronts
-from reports.profile import profile
-from reports.sheet import Column, Sheet
-from reports.text import significant
+from reports.profile import LARGEST_RATIO, Profile
+from reports.sheet import Sheet
 
-#: Values up to which bootstrap intervals are computed; beyond, they would take longer than the rest of the site.
-LARGEST = 20_000
 #: Methods whose profiles are drawn.
 DRAWN = 7
 
@@ -31,18 +26,11 @@ class Chart:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Overall:
-    """One contest: who entered where, its table, and its profiles."""
-
-    title: str
-    sheet: Sheet
-    chart: Chart | None
-
-
-def overall(boards: Sequence[Leaderboard]) -> list[Overall]:
-    """The contests of a run that have several tasks and are small enough to be resampled."""
-    return [found for c in contests(boards) if len(c.boards) > 1 and (found := _overall(c)) is not None]
+def overall_parts(one: Overall) -> list[tuple[str, Sheet, list[Chart]]]:
+    """The tables of one contest, each with the end of its section's name and the charts that belong to it."""
+    charts = [*_profiles(one), *_critical(one)]
+    sheets = {"standings": standings_sheet(one), "pairs": pairs_sheet(one), "stability": stability_sheet(one)}
+    return [(name, sheet, charts if name == "standings" else []) for name, sheet in sheets.items() if sheet]
 
 
 def pareto_charts(board: Leaderboard, name: str) -> list[Chart]:
@@ -59,51 +47,34 @@ def pareto_charts(board: Leaderboard, name: str) -> list[Chart]:
     return charts
 
 
-COST_WORDS = {"nfe": "evaluations", "seconds": "wall time", "sent": "sent", "state": "state"}
-
-
-def _overall(contest: Contest) -> Overall | None:
-    from reports.aggregate import standings
-
-    trials = sum(len(row.trials) for board in contest.boards for row in board.rows)
-    if trials > LARGEST:
-        return None
-    found = table(contest)
-    ranked = standings(found)
-    if not ranked:
-        return None
-    scored = profile(contest)
-    columns = [
-        Column("method", tuple(s.method for s in ranked), right=False, key=True),
-        Column("interquartile mean", tuple(significant(s.iqm.value) for s in ranked)),
-        Column("over seeds", tuple(_ends(s.iqm.over_seeds) for s in ranked), right=False),
-        Column("mean rank", tuple(significant(s.mean_rank.value) for s in ranked)),
-        Column("over seeds", tuple(_ends(s.mean_rank.over_seeds) for s in ranked), right=False),
-    ]
-    if scored.tasks:
-        columns.append(Column("profile score", tuple(significant(scored.scores[s.method]) for s in ranked)))
-        columns.append(Column("over seeds", tuple(_ends(scored.intervals.get(s.method)) for s in ranked), right=False))
-    notes = [
-        "scores lie between 0, the worst median of a task, and 1, its best; they depend on who entered",
-        *(f"left out: {reason}" for reason in found.left_out),
-        *(f"{method} is provisional" for method in contest.provisional),
-    ]
-    if scored.tasks:
-        notes.append(f"profile score: by {scored.cost} to the target, on {', '.join(scored.tasks)}")
-    title = f"{len(contest.methods)} methods over {len(found.tasks)} tasks"
-    emphasis = tuple("strong" if i == 0 else "" for i in range(len(ranked)))
-    shown = Sheet(title, (", ".join(found.tasks),), (tuple(columns),), emphasis, tuple(notes))  # type: ignore[arg-type]
-    if not scored.tasks:
-        return Overall(title, shown, None)
+def _profiles(one: Overall) -> list[Chart]:
+    scored = one.profile
     best = sorted(scored.scores, key=lambda m: -scored.scores[m])[:DRAWN]
-    values = [
-        {"method": m, "ratio": ratio, "share": share}
-        for m in best
-        for ratio, share in ((1.0, 0.0), *scored.curve(m), (math.inf, -1.0))
-        if share >= 0
+    values = [{"method": m, "ratio": ratio, "share": share} for m in best for ratio, share in _steps(scored, m)]
+    return [Chart("profile", "Share of tasks within a factor of the best cost", {}, values)] if scored.tasks else []
+
+
+def _steps(scored: Profile, method: str) -> list[tuple[float, float]]:
+    """The corners of a profile from the best cost to the largest ratio that counts."""
+    inside = [(ratio, share) for ratio, share in scored.curve(method) if ratio <= LARGEST_RATIO]
+    return [(1.0, 0.0), *inside, (LARGEST_RATIO, inside[-1][1] if inside else 0.0)]
+
+
+def _critical(one: Overall) -> list[Chart]:
+    """Demsar's diagram: methods hang from their mean rank, half of them on each side; bars join those not separated."""
+    if (found := one.critical) is None:
+        return []
+    ranks = list(found.mean_ranks.items())
+    half = (len(ranks) + 1) // 2
+    values: list[dict[str, Any]] = [
+        {"is": "method", "method": m, "rank": rank, "row": i if i < half else len(ranks) - 1 - i, "left": i < half}
+        for i, (m, rank) in enumerate(ranks)
     ]
-    return Overall(title, shown, Chart("profile", "Share of tasks within a factor of the best cost", {}, values))
-
-
-def _ends(ends: tuple[float, float] | None) -> str:
-    return f"[{significant(ends[0])}, {significant(ends[1])}]" if ends else ""
+    values += [{"is": "tick", "rank": rank, "row": -0.5} for rank in range(1, len(ranks) + 1)]
+    values += [
+        {"is": "bar", "rank": found.mean_ranks[group[0]], "to": found.mean_ranks[group[-1]], "row": -2.0 - 0.5 * i}
+        for i, group in enumerate(found.groups)
+    ]
+    return [
+        Chart("ranks", "Mean ranks; a bar joins methods that the critical difference does not separate", {}, values)
+    ]

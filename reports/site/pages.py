@@ -14,17 +14,21 @@ from reports.claim_board import claim_sheet, counted
 from reports.claims import verdicts
 from reports.leaderboard import Leaderboard
 from reports.model import Results, Run
+from reports.overall import overall
+from reports.regressions import nights
 from reports.site.boards import Cell, Line, View, board_view, sheet_view, sort_key
 from reports.site.kernels import kernel_histories
-from reports.site.names import anchor, paper_url, script_json, slug
-from reports.site.overall import Chart, overall, pareto_charts
+from reports.site.names import anchor, paper_url, script_json, slug, visible
+from reports.site.nights import night_views
+from reports.site.overall import Chart, overall_parts, pareto_charts
+from reports.site.private import without_paths
 from reports.site.reading import Facts
 from reports.site.site import curve_file
 from reports.tables import named
 from reports.text import plain
 
 #: Rows that the page of a spec shows over all its tasks; a task's own page shows all.
-ROWS = 600
+ROWS = 300
 #: Boards up to which each chart is also drawn for print and for browsers without scripts.
 PRINTED = 24
 #: Curves that are drawn at first.
@@ -48,7 +52,8 @@ class Pages:
             for place, row in enumerate(board.rows):
                 self.by_method.setdefault(row.method, []).append((board, place))
         self.kernels = kernel_histories(facts.benchmarks)
-        self.templates = _environment()
+        self.nights = night_views(nights(facts.benchmarks))
+        self.templates = environment()
 
     def write(self, out: Path) -> None:
         """Write every page."""
@@ -64,13 +69,15 @@ class Pages:
             out, "claims.html", "claims", "Claims", views=list(filter(None, claims)), summary=counted(self.verdicts)
         )
         self._write(out, "trial.html", "trial", "Trial", shards=self.shards)
-        if self.kernels:
-            self._write(out, "regressions.html", "regressions", "Kernels over commits", histories=self._histories())
+        if self.kernels or self.nights:
+            self._write(
+                out, "regressions.html", "regressions", "Regressions", nights=self.nights, histories=self._histories()
+            )
 
     def _write(self, out: Path, path: str, template: str, title: str, **content: Any) -> None:
         root = "../" * path.count("/")
         page = self.templates.get_template(f"{template}.html")
-        text = page.render(root=root, title=title, path=path, kernels=bool(self.kernels), **content)
+        text = page.render(root=root, title=title, path=path, watched=bool(self.kernels or self.nights), **content)
         (out / path).write_text(text, encoding="utf-8")
 
     def _day(self) -> str:
@@ -107,14 +114,17 @@ class Pages:
         boards = [board for board in self.boards if board.run == run.id]
         rows = max(5, ROWS // max(1, len(boards)))
         entries = [self._entry(board, rows) for board in boards]
+        several = [
+            (one, (sheet_view(shown, f"overall-{number}-{name}"), self._drawn(charts)))
+            for number, one in enumerate(overall(boards))
+            for name, shown, charts in overall_parts(one)
+        ]
         return {
             "facts": self.facts.runs[run.id],
             "day": _day(self.facts.runs[run.id]["started"]),
             "entries": entries,
-            "overall": [
-                (sheet_view(one.sheet, f"overall-{number}"), self._drawn([one.chart] if one.chart else []))
-                for number, one in enumerate(overall(boards))
-            ],
+            "leading": [part for one, part in several if 2 * len(one.tasks) >= len(boards)],
+            "following": [part for one, part in several if 2 * len(one.tasks) < len(boards)],
             "claims": self._claims(run.spec),
         }
 
@@ -200,7 +210,7 @@ class Pages:
                     "metric": named(board.metric),
                     "rank": f"{row.rank} of {len(board.rows)}" if row.rank else "",
                     "texts": texts,
-                    "remarks": (*row.provisional, *row.remarks),
+                    "remarks": tuple(map(without_paths, (*row.provisional, *row.remarks))),
                     "trials": row.trials,
                 }
             )
@@ -246,7 +256,7 @@ def _day(seconds: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
-def _environment() -> Any:
+def environment() -> Any:
     """Templates that escape everything and fail on a name that is not there."""
     from importlib.metadata import version
 
@@ -256,6 +266,7 @@ def _environment() -> Any:
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )

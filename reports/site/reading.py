@@ -7,10 +7,10 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.model import Results, Run
+from reports.site.private import command_line, without_paths
 from reports.statistics import median_ranks
 
 if TYPE_CHECKING:
@@ -69,10 +69,9 @@ def read_facts(registry: Registry, results: Results) -> Facts:
 
 
 def _run_facts(row: Document) -> Document:
-    command = shlex.join(
-        [Path(word).name if i == 0 else word for i, word in enumerate(json.loads(row["argv"] or "[]"))]
-    )
-    return {**row, "document": json.loads(row["document"] or "{}"), "command": command}
+    command = shlex.join(command_line(json.loads(row["argv"] or "[]")))
+    spec = without_paths(row["spec_text"] or "")
+    return {**row, "document": json.loads(row["document"] or "{}"), "command": command, "spec_text": spec}
 
 
 RUNS = """

@@ -5,11 +5,14 @@ What many trials share (components, libraries, modules, machines) stands once, i
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.site.names import script_call, shard_of
+from reports.site.private import command_line, without_paths
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,7 +38,7 @@ def write_trials(registry: Registry, folder: Path, specs: Sequence[str], shards:
         shared = _Shared(index)
         logs = _logs(registry, index)
         for trial, record, *answer in _answers(index, specs):
-            entry = [record, *shared.entry(answer), logs.get(record, "")]
+            entry = [record, *shared.entry(answer), without_paths(logs.get(record, ""))]
             packs[shard_of(trial, shards)].setdefault(trial, []).append(entry)
     for number, pack in enumerate(packs):
         (folder / f"trials-{number}.js").write_text(script_call("received", f"trials-{number}", pack))
@@ -57,7 +60,7 @@ ended AS (
 SELECT t.trial, t.record, t.run, t.status, t.reason, t.fingerprint, t.environment, t.machine, t.kernels, t.started,
     t.seconds, t.total_seconds, t.cpu_seconds, t.peak_bytes, t.state_bytes, t.contended, t.seed,
     CAST(t.identity -> '$.task' AS VARCHAR), CAST(t.identity -> '$.slots' AS VARCHAR),
-    json_merge_patch(t.identity, '{"slots": null, "task": null, "seed": null}'),
+    CAST(json_merge_patch(t.identity, '{"slots": null, "task": null, "seed": null}') AS VARCHAR),
     t.forwards, t.nfe, t.samples, t.draws, t.bits, a.plans, e.metrics, e.ends
 FROM trials t JOIN asked a USING (trial) LEFT JOIN ended e USING (record)
 ORDER BY t.trial, t.started DESC
@@ -68,14 +71,15 @@ class _Shared:
     """Texts, each once: entries hold their numbers.  `code` tells modules, libraries and data of a fingerprint."""
 
     def __init__(self, index: DuckDBPyConnection) -> None:
-        self.texts: dict[str, int] = {}
+        self.texts: defaultdict[str, int] = defaultdict(lambda: len(self.texts))
         self.code: dict[str, list[list[int]]] = {}
         self.prints = {row[0]: row[1:] for row in index.execute(FINGERPRINTS).fetchall()}
-        self.commands = dict(index.execute("SELECT run, argv FROM runs").fetchall())
+        commands = index.execute("SELECT run, argv FROM runs").fetchall()
+        self.commands = {run: json.dumps(command_line(json.loads(argv or "[]"))) for run, argv in commands}
         self.machines = dict(index.execute("SELECT environment, document FROM environments").fetchall())
 
     def text(self, text: str | None) -> int:
-        return self.texts.setdefault(text or "", len(self.texts))
+        return self.texts[text or ""]
 
     def entry(self, answer: Sequence[Any]) -> list[Any]:
         """What a shard says of a record, in the order in which trial.js reads it."""
@@ -88,7 +92,7 @@ class _Shared:
         words = [self.text(w) for w in (run, status, machine, document, kernels, task, slots, rest, command)]
         values = [(self.text(name), value) for name, value in zip(metrics or (), ends or (), strict=True)]
         planned = [[self.text(word) for word in plan] for plan in plans]
-        return [fingerprint, words, reason, costs, seed, counters, planned, values]
+        return [fingerprint, words, without_paths(reason or ""), costs, seed, counters, planned, values]
 
     def _split(self, document: str | None) -> list[int]:
         """Numbers of the entries `"name":"value"` of a flat document, most of which other fingerprints share."""
@@ -96,9 +100,8 @@ class _Shared:
 
 
 def _answers(index: DuckDBPyConnection, specs: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    result = index.execute(ANSWERS, {"specs": list(specs)})
-    while found := result.fetchmany(10_000):
-        yield from found
+    for batch in index.sql(ANSWERS, params={"specs": list(specs)}).to_arrow_reader(10_000):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _logs(registry: Registry, index: DuckDBPyConnection) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness import api
 from reports.claim_board import counted, render_claims
 from reports.claims import Verdict, advantage, verdicts, wanted
 from reports.model import Claim, Metric, Results, Task, Trial
@@ -201,10 +202,12 @@ def test_verdicts_come_from_the_snapshot_in_the_registry(tmp_path: Path) -> None
     params = [{"name": "lr", "ge": 0.0, "gt": None, "le": 1}, {"name": "mode"}]
     records = [run_record("r1", 1.0, plan, claims=claims, components={"a": {"optimizer": {"params": params}}})]
     records += [trial_record(entry, "r1", 2.0, [0.9 if entry["method"] == "a" else 0.5]) for entry in plan]
-    results = load_results(stored(tmp_path, records))
+    registry = stored(tmp_path, records)
+    results = load_results(registry)
     assert results.runs[0].limits == {"a": {"lr": (0.0, 1.0), "optimizer.lr": (0.0, 1.0)}}
     (found,) = verdicts(results)
     assert (found.word, found.effect.median, found.claim.paper) == ("supported", pytest.approx(0.4), "0.1 against 0.3")
+    assert api.claims(registry=registry) == [found], "notebooks get the same"
 
 
 def test_every_form_shows_effect_interval_n_margin_verdict_paper_and_source() -> None:

@@ -135,8 +135,8 @@ def test_nothing_to_show_is_valid_in_every_format() -> None:
 
 
 def test_an_unknown_format_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match='unknown format "html"; one of terminal, md, csv, json'):
-        render([], "html")
+    with pytest.raises(ValueError, match='unknown format "pdf"; one of terminal, md, html, csv, json, svg'):
+        render([], "pdf")
 
 
 SIGNIFICANT = [(0.0123456, "0.0123"), (12.345, "12.3"), (12345.0, "12300"), (0.0, "0"), (0.9996, "1.00")]

@@ -62,7 +62,7 @@ function csvLine(row) {
   const cells = [...row.cells].filter((cell) => !("skip" in cell.dataset));
   return cells
     .map((cell) => cell.textContent.trim().replace(/\s+/g, " "))
-    .map((text) => (/^[=+@-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text))
+    .map((text) => (/^[=+@＝＋－＠-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text))
     .map((text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text))
     .join(",");
 }

@@ -47,27 +47,32 @@ function answer(trial, row, { texts, code }) {
       ...counted,
     }),
     part("Final values", table(["metric", "value"], values.map(([name, value]) => [texts[name], String(value)]))),
-    part("To repeat it", text("pre", commands(parsed(argv || "[]"), `${method}@${label}`, trial))),
+    part("To repeat it", lines(commands(parsed(argv || "[]"), `${method}@${label}`, trial))),
     part("Identity: what was asked", json(identity)),
     part("Environment", json(parsed(environment))),
     part("Libraries and data", json({ libraries: parsed(libraries), data: parsed(data), ...(kernels ? { kernels: parsed(kernels) } : {}) })),
     part("Code: hash of each module that can change the result", json(parsed(modules))),
-    part("Log, its last lines", text("pre", log || "(no log is kept here)")),
+    part("Log, its last lines", lines(log || "(no log is kept here)")),
   ].filter(Boolean);
 }
 
 /** Command lines; what a shell would read as its own is quoted. */
 function commands(argv, pair, trial) {
   const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-  const words = argv.map((word, i) => (i === 0 ? word.split("/").pop() : word));
-  const run = words.length ? [`${words.map(quoted).join(" ")} --only ${quoted(pair)}`] : [];
+  const run = argv.length ? [`${argv.map(quoted).join(" ")} --only ${quoted(pair)}`] : [];
   return [...run, `bench verify ${trial}`, `bench explain ${trial}`, `bench logs ${trial}`].join("\n");
 }
 
+/** An element with text; characters that are not seen, or that turn the order of others, stand as escapes. */
 function text(tag, content) {
   const element = document.createElement(tag);
-  element.textContent = content;
+  element.textContent = content.replace(/[^\P{C}\n\t]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
   return element;
+}
+
+/** Lines as they stand, which the keyboard can scroll where they are many. */
+function lines(content) {
+  return Object.assign(text("pre", content), { tabIndex: 0 });
 }
 
 function part(title, content) {
@@ -95,7 +100,7 @@ function table(headings, rows) {
 }
 
 function json(value) {
-  return text("pre", JSON.stringify(value, null, 1));
+  return lines(JSON.stringify(value, null, 1));
 }
 
 function parsed(document) {

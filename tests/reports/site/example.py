@@ -50,9 +50,9 @@ def _trial(number: int, method: str, task: str, seed: int) -> dict[str, Any]:
             "slots": {"optimizer": {"name": method, "version": 1, "params": params}},
         },
         status="diverged" if lost else "ok",
-        reason="loss became nan at step 40 <b>" if lost else "",
+        reason="loss became nan at step 40 <b>, see /secret-place/x.log" if lost else "",
         seconds=0.5 + 0.1 * METHODS.index(method),
-        log=f"a line of {method}\n" if seed == 0 else "",
+        log=f"a line of {method} in /secret-place/x.py\n" if seed == 0 else "",
         points=curve,
     )
 
@@ -89,7 +89,7 @@ def _run() -> dict[str, Any]:
         "id": "adamw-beats-sgd",
         "text": f"AdamW beats SGD {HOSTILE}",
         "source": "section 4",
-        "paper": "",
+        "paper": "0.9 against 0.8",
         "n": 7,
         "effect": {
             "metric": "accuracy",
@@ -106,4 +106,6 @@ def _run() -> dict[str, Any]:
         tasks=dict.fromkeys(TASKS, described),
         components={method: {"optimizer": card} for method in METHODS},
         claims=[claim],
+        argv=["/secret-place/bin/bench", "run", "quickstart", "--registry", "/secret-place/r", "-j", "1"],
+        title="=1+1, a title",
     )

@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import html
-import json
-import re
-import shutil
-import subprocess
+import csv
+import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reports.site.names import slug
 from tests.registry.samples import digest
+from tests.reports.site.browser import look, needs_browser, with_scripts
 from tests.reports.site.example import HOSTILE, METHODS, TASKS
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr",
-    "--virtual-time-budget=20000",
-)  # fmt: skip
-
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium and no google-chrome on the path"),
-]
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def probed(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the site in which every page also runs probe.js."""
-    folder = tmp_path_factory.mktemp("probed") / "out"
-    shutil.copytree(site, folder)
-    shutil.copyfile(Path(__file__).with_name("probe.js"), folder / "assets" / "probe.js")
-    for page in folder.rglob("*.html"):
-        root = "../" * (len(page.relative_to(folder).parts) - 1)
-        page.write_text(
-            page.read_text().replace("</head>", f'<script src="{root}assets/probe.js" defer></script></head>')
-        )
-    return folder
-
-
-def look(page: str, profile: Path, size: str = "1200,900") -> dict[str, Any]:
-    """What probe.js tells of a page; fails on anything in the browser's console."""
-    command = [str(BROWSER), *OPTIONS, f"--window-size={size}", f"--user-data-dir={profile}", "--dump-dom", page]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    found = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stdout[-2000:]
-    told: dict[str, Any] = json.loads(html.unescape(found[1]))
-    assert told["errors"] == []
-    assert all(name.startswith(("file:", "data:")) for name in told["resources"]), told["resources"]
-    return told
+    return with_scripts(site, tmp_path_factory.mktemp("probed") / "out", Path(__file__).with_name("probe.js"))
 
 
 @pytest.mark.parametrize(
@@ -87,13 +53,19 @@ def test_a_word_filters_rows(probed: Path, tmp_path: Path) -> None:
     assert look(narrowed.as_uri(), tmp_path)["filtered"] == [3, 1]
 
 
+def test_a_saved_table_reads_back_and_holds_no_formula(probed: Path, tmp_path: Path) -> None:
+    specs, methods, _ = look((probed / "index.html").as_uri(), tmp_path)["csv"]
+    assert [row["title"] for row in csv.DictReader(io.StringIO(specs))] == ["'=1+1, a title"]
+    assert sorted(row["method"] for row in csv.DictReader(io.StringIO(methods))) == sorted(METHODS)
+
+
 def test_the_trial_page_shows_any_trial(probed: Path, tmp_path: Path) -> None:
     told = look(f"{(probed / 'trial.html').as_uri()}#{digest('trial 20')}", tmp_path)
     for words in (
         f"{HOSTILE} on depth-train, seed 6: diverged",
         "became nan at step 40 <b>",
         "torch",
-        "bench run quickstart --only",
+        "bench run quickstart -j 1 --only",
     ):
         assert words in told["trial"]
     assert "is no trial id" in look(f"{(probed / 'trial.html').as_uri()}#<b>", tmp_path / "b")["trial"]
@@ -102,4 +74,4 @@ def test_the_trial_page_shows_any_trial(probed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", ["index.html", "specs/quickstart.html", "trial.html"])
 def test_a_phone_shows_every_page_without_scrolling_sideways(probed: Path, tmp_path: Path, page: str) -> None:
     link = (probed / page).as_uri() + (f"#{digest('trial 3')}" if page == "trial.html" else "")
-    assert look(link, tmp_path, "500,900")["wide"] <= 0
+    assert look(link, tmp_path, size="500,900")["wide"] <= 0

@@ -103,6 +103,12 @@ def test_names_stay_text(site: Path, pages: dict[Path, Page]) -> None:
         assert "<" not in path.read_text(), path
 
 
+def test_the_claims_board_has_verdict_effect_paper_and_source(site: Path, pages: dict[Path, Page]) -> None:
+    text = pages[site / "claims.html"].text
+    for words in ("supported", "effect", "n to settle", "0.9 against 0.8", f"AdamW beats SGD {HOSTILE} (section 4)"):
+        assert words in text
+
+
 def test_a_trial_is_found_with_all_that_repeats_it(site: Path) -> None:
     brought = {}
     for path in (site / "data").glob("[st]*.js"):
@@ -113,14 +119,14 @@ def test_a_trial_is_found_with_all_that_repeats_it(site: Path) -> None:
     assert set(brought["trials-0"]) == {digest(f"trial {n}") for n in range(len(cells()))}
     ((record, fingerprint, words, reason, _, seed, _, plans, values, log),) = brought["trials-0"][digest("trial 20")]
     assert len(record) == 32
-    assert (seed, reason) == (6, "loss became nan at step 40 <b>")
+    assert (seed, reason) == (6, "loss became nan at step 40 <b>, see x.log")
     assert texts[words[1]] == "diverged"
-    assert json.loads(texts[words[8]]) == ["bench", "run", "quickstart"]
+    assert json.loads(texts[words[8]]) == ["bench", "run", "quickstart", "-j", "1"]
     assert [texts[n] for n in plans[0]] == ["quickstart", "run-1", HOSTILE, TASKS[0]]
     assert '"torch":"2.13.0"' in [texts[n] for n in code[fingerprint][1]]
     assert texts[values[0][0]] == "accuracy"
     assert log == ""
-    assert brought["trials-0"][digest("trial 0")][0][-1] == "a line of sgd\n"
+    assert brought["trials-0"][digest("trial 0")][0][-1] == "a line of sgd in x.py\n"
 
 
 def test_curves_count_a_diverged_seed_as_worst(site: Path) -> None:
