@@ -1,4 +1,5 @@
-"""Every chore as one command: `python -m nox -s quickstart`, `tests`, `lint`, `types`, `full`, `bench`, `figures`.
+"""Every chore as one command: `python -m nox -s quickstart`, `tests`, `lint`, `types`, `full`, `bench`, `peers`,
+`figures`.
 
 Each session makes its own environment from constraints.txt and keeps it in .nox, so a second run starts at once.
 What follows `--` goes on to the program: `python -m nox -s tests -- tests/specs -x`.
@@ -97,6 +98,14 @@ def bench(session: nox.Session) -> None:
     quick = ("--record-samples", "-a", "repeat=3", "-a", "sample_time=0.01", "-a", "warmup_time=0")
     session.run(*asv, "run", *here, *quick, *session.posargs, env=home, success_codes=[0, 2])
     session.run("bench", "kernels", "ingest", "kernels/.asv/results")
+
+
+@nox.session(python=PYTHON)
+def peers(session: nox.Session) -> None:
+    """TIES beside mergekit and fusion_bench, whose many packages stay out of every other environment."""
+    install(session)
+    session.install("-c", "constraints.txt", "mergekit", "fusion-bench")
+    session.run("python", "-m", "tests.figures", "merge_peers")
 
 
 @nox.session(python=PYTHON)

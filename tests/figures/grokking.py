@@ -40,7 +40,7 @@ def steps_to_target(folder: Path) -> dict[str, list[float]]:
     file = folder / "grokking-figure.yaml"
     file.write_text(SPEC)
     registry = Registry(folder / "registry")
-    done = api.run(api.plan(file), registry)
+    done = api.run(api.plan(file), registry, api.RunOptions(timeout=900))
     assert not done.failed, done
     (run,) = load_results(registry, ["grokking-figure"]).runs
     found: dict[str, list[float]] = {}
