@@ -16,10 +16,13 @@ from registry.quarantine import move_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import duckdb
     from duckdb import DuckDBPyConnection
 
 #: The lock is given back after so many seconds of ingest, so that readers get their turn.
 SLICE = 1.0
+#: DuckDB's settings for the index.
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
 
 
 @contextlib.contextmanager
@@ -124,10 +127,15 @@ def _fill(folder: Folder, draft: Path, anew: bool) -> Ingested:
     if anew:
         remove(draft)
         run_steps(draft, migrations())
-    with _connected(draft, read_only=False) as connection:
-        done = ingest(folder, connection, new_segments(folder, connection), seconds=float("inf"))
-        connection.execute("CHECKPOINT")
-    return done
+    rounds: list[Ingested] = []
+    while True:
+        with _connected(draft, read_only=False) as connection:
+            waiting = new_segments(folder, connection)
+            done = ingest(folder, connection, waiting, seconds=float("inf"))
+            rounds.append(done)
+            if done.segments + len(done.quarantined) >= len(waiting):
+                connection.execute("CHECKPOINT")
+                return _total(rounds)
 
 
 def _holds_only(draft: Path, segments: Sequence[Path]) -> bool:
@@ -183,18 +191,45 @@ def _connect(path: Path, read_only: bool) -> DuckDBPyConnection:
 
     connection = None
     try:
-        connection = duckdb.connect(str(path), read_only=read_only, config={"autoinstall_known_extensions": "false"})
+        connection = duckdb.connect(str(path), read_only=read_only, config=SETTINGS)
         connection.execute("FROM store.segment LIMIT 0")
         return connection
     except duckdb.Error as error:
         if connection is not None:
             connection.close()
-        reason = one_line(error)
-        if "Could not set lock" in reason:
-            raise RegistryBusy(f"{path}: another program has the index open; close it and run again") from None
-        if "Permission denied" in reason or is_disk_full(error):
-            raise RegistryError(f"{path}: cannot open the index: {reason}") from None
-        raise DamagedIndex(f"{path}: cannot open the index: {reason}") from None
+        raise _refused(path, error) from None
+
+
+def _refused(path: Path, error: duckdb.Error) -> RegistryError:
+    """Why an index could not be opened; only what is the file's own fault is damage."""
+    import duckdb
+
+    reason = one_line(error)
+    if "Could not set lock" in reason:
+        return RegistryBusy(f"{path}: another program has the index open; close it and run again")
+    if "different configuration" in reason:
+        return RegistryBusy(f"{path}: this process has the index open with other settings; close that and run again")
+    if "Permission denied" in reason or is_disk_full(error):
+        return RegistryError(f"{path}: cannot open the index: {reason}")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return RegistryError(f"{path}: cannot open the index: {reason}; free memory and run again")
+    wrong = _wrong_setting()
+    return RegistryError(wrong) if wrong else DamagedIndex(f"{path}: cannot open the index: {reason}")
+
+
+def _wrong_setting() -> str | None:
+    """The setting that this DuckDB does not take, whatever it opens."""
+    import duckdb
+
+    for name, value in SETTINGS.items():
+        try:
+            duckdb.connect(":memory:", config={name: value}).close()
+        except duckdb.Error as error:
+            return (
+                f"DuckDB {duckdb.__version__} does not take the setting {name} = {value!r} ({one_line(error)}); "
+                "correct it, or install the DuckDB that methodbench asks for"
+            )
+    return None
 
 
 def _put_aside(folder: Folder, path: Path, reason: str) -> list[str]:

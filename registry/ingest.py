@@ -16,23 +16,28 @@ from registry.folder import Folder
 from registry.migrate import migrations, quoted
 from registry.quarantine import move_file
 from registry.records import SCHEMA
-from registry.segments import MANIFEST, MAX_POINTS, MAX_RECORDS
+from registry.segments import MANIFEST, MAX_RECORDS, crc_of
 from registry.tombstones import bury
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+#: Points that one transaction takes in: more of them cost less each, yet others wait for the index meanwhile.
+GROUP_POINTS = 500_000
+#: Bytes to which a segment may unpack; the largest that is ever sealed is less than half of it.
+MAX_UNPACKED = 512 * 2**20
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
 
 INCOMING = """
 CREATE OR REPLACE TEMP TABLE incoming AS
 SELECT (SELECT coalesce(max(number), 0) FROM store.record) + row_number() OVER () AS number,
-    parse_filename(filename) AS segment,
+    filename, file_row_number, parse_filename(filename) AS segment,
     record, kind, run, machine, started, environment, trial, fingerprint, status, reason, seconds, total_seconds,
-    cpu_seconds, peak_bytes, state_bytes, contended, identity, modules, libraries, data, counters, points, spec, title,
-    plan, CASE WHEN kind != 'trial' THEN rest END AS rest,
+    cpu_seconds, peak_bytes, state_bytes, contended, identity, modules, libraries, data, counters, spec, title, plan,
+    CASE WHEN kind != 'trial' THEN rest END AS rest,
     CASE WHEN kind = 'trial' THEN rest -> '$.kernels' END AS kernels
-FROM read_parquet({files}, union_by_name = true, filename = true)
+FROM read_parquet(getvariable('files'), union_by_name = true, filename = true, file_row_number = true)
 WHERE record NOT IN (SELECT record FROM store.record)
     AND (kind = 'tombstone' OR record NOT IN (SELECT record FROM store.tombstone))
 """
@@ -55,23 +60,26 @@ FROM (
     FROM incoming WHERE kind = 'trial'
 )
 ORDER BY number""",
-    """
-CREATE OR REPLACE TEMP TABLE incoming_point AS
-SELECT number, place, p.metric, p.step, p.value, round(p.seconds, 6) AS seconds, p.nfe, p.bits
-FROM (
-    SELECT number, unnest(points) AS p, generate_subscripts(points, 1) AS place FROM incoming WHERE kind = 'trial'
-)""",
+    # points go straight from the file to the table: only the few records were looked at for doubles
     """
 INSERT INTO store.point
-SELECT number, metric, step, value, seconds, nfe, bits FROM incoming_point ORDER BY number, metric, step, place""",
+SELECT number, p.metric AS metric, p.step AS step, p.value, round(p.seconds, 6), p.nfe, p.bits
+FROM (
+    SELECT number, unnest(points) AS p, generate_subscripts(points, 1) AS place
+    FROM read_parquet(getvariable('files'), union_by_name = true, filename = true, file_row_number = true)
+    JOIN (FROM incoming WHERE kind = 'trial') USING (filename, file_row_number)
+)
+ORDER BY number, metric, step, place""",
+    "SET VARIABLE first = (SELECT min(number) FROM incoming)",
+    # rows lie in the order of their insertion, so the last one of a metric is the last point by step, then by place
     """
 INSERT INTO store.final
-SELECT number, metric, last.step, last.value, last.seconds, last.nfe, last.bits, points
-FROM (
-    SELECT number, metric, count(*) AS points,
-        arg_max({'step': step, 'value': value, 'seconds': seconds, 'nfe': nfe, 'bits': bits}, (step, place)) AS last
-    FROM incoming_point GROUP BY number, metric
-)
+SELECT number, metric, step, value, seconds, nfe, bits, points
+FROM store.point JOIN (
+    SELECT max(rowid) AS last, count(*) AS points FROM store.point
+    WHERE number >= getvariable('first') GROUP BY number, metric
+) ON store.point.rowid = last
+WHERE number >= getvariable('first')
 ORDER BY number, metric""",
     """
 INSERT INTO store.fingerprint
@@ -168,35 +176,49 @@ def lake(folder: Folder) -> list[Path]:
 def ingest(folder: Folder, connection: DuckDBPyConnection, paths: Sequence[Path], seconds: float) -> Ingested:
     """Take in segments, one short transaction per group, and stop at the first group that ends after `seconds`.
 
-    A segment that cannot be read goes to quarantine/ with the reason and stops nothing.
+    A segment that cannot be read goes to quarantine/ with the reason and stops nothing; one at which DuckDB gives up
+    its connection ends the round too: call again with a new one.
     """
     done, deadline = Ingested(), time.monotonic() + seconds
-    for group in groups(_manifests(folder, connection, paths, done)):
-        _take(folder, connection, group, done)
-        if time.monotonic() > deadline:
+    for group in groups(_manifests(folder, paths, done)):
+        if not _take(folder, connection, group, done) or time.monotonic() > deadline:
             break
     return done
 
 
-def _take(folder: Folder, connection: DuckDBPyConnection, group: Sequence[Manifest], done: Ingested) -> None:
+def _take(folder: Folder, connection: DuckDBPyConnection, group: Sequence[Manifest], done: Ingested) -> bool:
+    """Take a group in, or put aside what cannot be; whether the connection can still be used."""
     import duckdb
 
     try:
         done.records += transaction(connection, group)
         done.segments += len(group)
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeDecodeError) as error:  # the second: a message that quotes the file's bytes
         with contextlib.suppress(duckdb.Error):
             connection.rollback()
         if is_disk_full(error):
             raise RegistryError(f"{folder.root}: cannot write the index: {one_line(error)}") from None
-        if len(group) > 1:
-            for manifest in group:
-                _take(folder, connection, [manifest], done)
-            return
-        fault = _fault(group[0])
-        if fault is None:
+        alive = _is_alive(connection)
+        if alive and len(group) > 1:
+            return all(_take(folder, connection, [manifest], done) for manifest in group)
+        faults = [(manifest.path, fault) for manifest in group if (fault := _fault(manifest)) is not None]
+        if not faults:
             raise DamagedIndex(f"{folder.root}: cannot write the index: {one_line(error)}") from None
-        _set_aside(folder, group[0].path, fault, done)
+        for path, fault in faults:
+            _set_aside(folder, path, fault, done)
+        return alive
+    return True
+
+
+def _is_alive(connection: DuckDBPyConnection) -> bool:
+    """Whether DuckDB still answers: after an internal error, as false numbers in a file cause them, it does not."""
+    import duckdb
+
+    try:
+        connection.execute("FROM store.segment LIMIT 0")
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _fault(manifest: Manifest) -> str | None:
@@ -208,15 +230,15 @@ def _fault(manifest: Manifest) -> str | None:
             connection.execute(step.sql)
         try:
             transaction(connection, [manifest])
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             return one_line(error)
     return None
 
 
 def transaction(connection: DuckDBPyConnection, group: Sequence[Manifest]) -> int:
-    files = "[" + ", ".join(quoted(manifest.path) for manifest in group) + "]"
     connection.execute("BEGIN")
-    connection.execute(INCOMING.format(files=files))
+    connection.execute(f"SET VARIABLE files = [{', '.join(quoted(manifest.path) for manifest in group)}]")
+    connection.execute(INCOMING)
     connection.execute(ONCE)
     bury(connection)
     for step in STEPS:
@@ -230,45 +252,65 @@ def transaction(connection: DuckDBPyConnection, group: Sequence[Manifest]) -> in
     return int(records)
 
 
-def _manifests(
-    folder: Folder, connection: DuckDBPyConnection, paths: Sequence[Path], done: Ingested
-) -> Iterator[Manifest]:
+def _manifests(folder: Folder, paths: Sequence[Path], done: Ingested) -> Iterator[Manifest]:
     """Manifests of the segments that have a readable one; the others are put aside."""
     import duckdb
 
     for start in range(0, len(paths), 64):
         some = paths[start : start + 64]
         try:
-            yield from read_manifests(connection, some)
-        except (duckdb.Error, RegistryError):
+            yield from read_manifests(some)
+        except (duckdb.Error, UnicodeDecodeError, RegistryError):
             for path in some:
                 try:
-                    yield from read_manifests(connection, [path])
-                except (duckdb.Error, RegistryError) as error:
+                    yield from read_manifests([path])
+                except (duckdb.Error, UnicodeDecodeError, RegistryError) as error:
                     _set_aside(folder, path, one_line(error), done)
 
 
-def read_manifests(connection: DuckDBPyConnection, paths: Sequence[Path]) -> list[Manifest]:
+def read_manifests(paths: Sequence[Path]) -> list[Manifest]:
+    """What the footers of segments say, read apart from the index, which an odd one shall not take along.
+
+    Raises:
+        duckdb.Error: a footer cannot be read.
+        RegistryError: one is none of ours, or does not fit its segment.
+    """
+    import duckdb
+
+    if not paths:
+        return []
     by_name = {str(path): path for path in paths}
-    rows = connection.execute(
-        "SELECT f.file_name, f.num_rows, decode(k.value) FROM parquet_file_metadata($files) f "
-        f"LEFT JOIN (FROM parquet_kv_metadata($files) WHERE decode(key) = '{MANIFEST}') k USING (file_name)",
-        {"files": list(by_name)},
-    ).fetchall()
-    return [_manifest(by_name[name], rows, text) for name, rows, text in rows]
+    with duckdb.connect(":memory:") as connection:
+        rows = connection.execute(
+            f"""
+            SELECT f.file_name, f.num_rows, unpacked, decode(k.value) FROM parquet_file_metadata($files) f
+            LEFT JOIN (FROM parquet_kv_metadata($files) WHERE decode(key) = '{MANIFEST}') k USING (file_name)
+            LEFT JOIN (
+                SELECT file_name, sum(greatest(total_uncompressed_size, 0)) AS unpacked
+                FROM parquet_metadata($files) GROUP BY file_name
+            ) USING (file_name)""",
+            {"files": list(by_name)},
+        ).fetchall()
+    return [_manifest(by_name[name], rows, unpacked or 0, text) for name, rows, unpacked, text in rows]
 
 
-def _manifest(path: Path, rows: int, text: str | None) -> Manifest:
+def _manifest(path: Path, rows: int, unpacked: int, text: str | None) -> Manifest:
     try:
         footer = json.loads(text or "")
         schema, records, points = footer["schema"], footer["records"], footer["points"]
         manifest = Manifest(path, int(records), int(points), float(footer["created"]), str(footer["host"]))
-    except (ValueError, KeyError, TypeError):
+        size, crc = int(footer.get("bytes", 0)), footer.get("crc", 0)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise RegistryError("no methodbench segment: its footer holds no manifest") from None
     if schema != SCHEMA:
         raise RegistryError(f"schema {schema}, this program reads {SCHEMA}")
     if rows != manifest.records:
         raise RegistryError(f"{rows} rows, its manifest says {manifest.records}")
+    if unpacked > MAX_UNPACKED:
+        raise RegistryError(f"unpacks to {unpacked} bytes, at most {MAX_UNPACKED} are read")
+    with path.open("rb") as file:
+        if crc_of(file, size) != crc:
+            raise RegistryError("checksum differs: its bytes are not those that were written")
     return manifest
 
 
@@ -276,7 +318,7 @@ def groups(manifests: Iterator[Manifest]) -> Iterator[list[Manifest]]:
     group: list[Manifest] = []
     for manifest in manifests:
         full = sum(m.records for m in group) + manifest.records > MAX_RECORDS
-        if group and (full or sum(m.points for m in group) + manifest.points > MAX_POINTS):
+        if group and (full or sum(m.points for m in group) + manifest.points > GROUP_POINTS):
             yield group
             group = []
         group.append(manifest)

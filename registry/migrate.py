@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from registry.errors import RegistryError, one_line
+from registry.errors import RegistryError, is_disk_full, one_line
 from registry.folder import Folder, sync_folder
 from registry.records import SCHEMA as LAKE
 
@@ -60,7 +60,11 @@ def refuse_newer(folder: Folder, index: int) -> None:
 def prepare(folder: Folder, steps: Sequence[Migration]) -> Path:
     """Path of the index of the newest schema in `steps`, made or migrated when missing.  Hold the lock exclusively.
 
-    An older index is copied, and the copy is migrated and renamed into place; the old one stays as it was.
+    An older index is copied, and the copy is migrated and renamed into place; the old one stays as it was.  One that
+    cannot be opened is left alone: the lake has all that it holds.
+
+    Raises:
+        RegistryError: the disk is full, or a migration does not fit what the old index holds.
     """
     target = folder.index(steps[-1].number)
     if target.exists():
@@ -69,9 +73,8 @@ def prepare(folder: Folder, steps: Sequence[Migration]) -> Path:
     draft = target.with_suffix(".draft")
     remove(draft)
     older = [number for number in folder.schemas("index") if folder.index(number).exists()]
-    start = older[-1] if older else 0
+    start = older[-1] if older and _settled(folder.index(older[-1])) else 0
     if start:
-        settle(folder.index(start))
         shutil.copyfile(folder.index(start), draft)
     run_steps(draft, [step for step in steps if step.number > start])
     install(draft, target)
@@ -99,11 +102,21 @@ def run_steps(path: Path, steps: Sequence[Migration]) -> None:
             raise RegistryError(f"{path}: cannot make the index: {one_line(error)}") from None
 
 
-def settle(path: Path) -> None:
-    """Fold the write-ahead log of an index into its file."""
+def _settled(path: Path) -> bool:
+    """Fold the write-ahead log of an index into its file; False if it cannot be opened.
+
+    Raises:
+        RegistryError: the disk is full.
+    """
     import duckdb
 
-    duckdb.connect(str(path)).close()
+    try:
+        duckdb.connect(str(path)).close()
+    except duckdb.Error as error:
+        if is_disk_full(error):
+            raise RegistryError(f"{path}: cannot read the older index: {one_line(error)}") from None
+        return False
+    return True
 
 
 def install(draft: Path, target: Path) -> None:

@@ -221,7 +221,10 @@ def _unpacked(paths: Sequence[Path]) -> Generator[bytes]:
             raise
     if child.returncode != 0:
         lines = errors.decode(errors="replace").strip().splitlines()
-        raise RegistryError(lines[-1][:1_000] if lines else "a parcel could not be unpacked: its process died")
+        if child.returncode == 1 and lines:
+            raise RegistryError(lines[-1][:1_000])
+        where = paths[0] if len(paths) == 1 else paths[0].parent
+        raise RegistryError(f"{where}: no sound parcel: the process that unpacks it died of it")
 
 
 def _payloads(stream: IO[bytes]) -> Generator[bytes]:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import NewerRecord, RecordError, RegistryError, one_line
 from registry.folder import Folder
@@ -23,7 +23,7 @@ from registry.lock import TIMEOUT, hold
 from registry.log import Bad, is_alive, read_frames
 from registry.migrate import migrations, quoted, run_steps, wal
 from registry.records import canonical, parse, record_hash
-from registry.segments import MANIFEST, digest_of, to_record
+from registry.segments import MANIFEST, crc_of, digest_of, to_record
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,10 +104,13 @@ def _segment(path: Path, done: Verified) -> bool:
         for name, found in (("records", len(hashes)), ("points", points), ("digest", digest_of(hashes))):
             if manifest.get(name, found) != found:
                 faults.append(f"{name} is {found}, its manifest says {manifest[name]}")
+        with path.open("rb") as file:
+            if crc_of(file, int(manifest.get("bytes", 0))) != manifest.get("crc", 0):
+                faults.append("checksum differs: its bytes are not those that were written")
         done.segments, done.records, done.points = done.segments + 1, done.records + len(hashes), done.points + points
     except FileNotFoundError:
         return False  # compacted meanwhile
-    except (pa.ArrowException, OSError, ValueError, KeyError, RegistryError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, RegistryError) as error:
         faults.append(one_line(error))
     done.faults.extend(f"{path}: {fault}" for fault in faults)
     return not faults
@@ -130,7 +133,7 @@ def _rows(path: Path, faults: list[str]) -> tuple[list[str], int]:
     return hashes, points
 
 
-def _manifest(path: Path) -> dict[str, object]:
+def _manifest(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     text = (pq.read_metadata(path).metadata or {}).get(MANIFEST.encode())
@@ -168,10 +171,10 @@ def _index(copy: Path, path: Path, sound: Sequence[Path], done: Verified) -> Non
             done.faults.extend(f"{path}: segment {name} is gone or damaged" for name in gone)
             if gone:
                 return
-            for group in groups(iter(read_manifests(connection, [there[name] for name in sorted(known)]))):
+            for group in groups(iter(read_manifests([there[name] for name in sorted(known)]))):
                 transaction(connection, group)
             done.faults.extend(f"{path}: {fault}; run `bench registry rebuild`" for fault in _differences(connection))
-    except duckdb.Error as error:
+    except (duckdb.Error, RegistryError) as error:
         done.faults.append(f"{path}: {one_line(error)}; run `bench registry rebuild`")
 
 

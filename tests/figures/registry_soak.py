@@ -1,8 +1,8 @@
 """kill -9 of drivers and workers at instants uniform over a run: is any finished trial lost, doubled or half-written?
 
 A spec is run again until a run of it ends by itself, then comes the next one, in the same registry.  Drivers are forked
-from one process that has everything imported, and share its fork server, so that a kill costs a run and not the import
-of torch.
+from one process that has everything imported and has planned before, and share its fork server, so that a kill costs a
+run and neither the import of torch nor the reading of every source.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import select
 import signal
 import statistics
 import subprocess
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,13 @@ from tests.registry.samples import finish, start
 
 NOOP = Path(__file__).parent.parent / "fixtures" / "noop.py"
 KILLS = 1_000
-SECONDS = 540.0
+SECONDS = 1_500.0
 #: Trials of a spec: so many methods times so many seeds.
 METHODS, SEEDS = 10, 6
 #: What is killed: the driver, one worker, or everything at once.
 TARGETS = ("driver", "worker", "all")
 
-#: Reads names of specs; forks a driver for each, tells its pid, and how it ended.
+#: Reads lines "registry spec"; forks a driver for each, tells its pid, and how it ended.
 NURSERY = """
     import os, sys, traceback
     from pathlib import Path
@@ -47,12 +48,13 @@ NURSERY = """
     from harness import api
     from harness.engines import forkserver, local
     from registry import Registry
-    def drive(spec):
-        acknowledged = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def drive(registry, spec):
+        acknowledged = os.open(registry + ".acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         def observe(finished):
             os.write(acknowledged, f"{finished.trial} {finished.status}\\n".encode())
         plan = api.plan(spec, allow_plugins=True)
-        api.run(plan, Registry(Path(sys.argv[1])), api.RunOptions(workers=2), observe)
+        api.run(plan, Registry(Path(registry)), api.RunOptions(workers=2), observe)
+    api.plan(sys.argv[1], allow_plugins=True)
     forkserver.context()
     print(server._forkserver._forkserver_pid, flush=True)
     for line in sys.stdin:
@@ -60,7 +62,7 @@ NURSERY = """
         if child == 0:
             code = 1
             try:
-                drive(line.strip())
+                drive(*line.split())
                 code = 0
             except BaseException:
                 traceback.print_exc()
@@ -81,21 +83,23 @@ def soak(folder: Path, kills: int, seconds: float = SECONDS) -> dict[str, Any]:
     """Kill so many runs, or as many as fit; then finish what is left and compare with a run that nobody disturbed."""
     (folder / "noop.py").write_text(NOOP.read_text())
     generator, begin = random.Random(0), time.monotonic()
-    registry = Registry(folder / "registry")
-    with Nursery(folder, registry) as nursery:
-        nursery.run(_spec(folder, 0))  # the fork server imports what workers need
-        length = statistics.median(nursery.run(_spec(folder, number)) for number in (1, 2, 3))
+    registry, calm = Registry(folder / "registry"), Registry(folder / "calm")
+    with Nursery(_spec(folder, 0)) as nursery:
+        nursery.run(registry, _spec(folder, 0))  # the fork server imports what workers need
+        lengths = deque((nursery.run(registry, _spec(folder, number)) for number in (1, 2, 3)), maxlen=9)
         number, struck = 4, Counter[str]()
         while struck.total() < kills and time.monotonic() - begin < seconds:
             target = TARGETS[struck.total() % len(TARGETS)]
-            hit, ended = nursery.kill(_spec(folder, number), target, generator.uniform(0, length))
+            instant = generator.uniform(0, statistics.median(lengths))
+            ended, hit, length = nursery.kill(registry, _spec(folder, number), target, instant)
             struck.update(hit)
             number += ended
-        nursery.run(_spec(folder, 0, number))  # what is left, and trials whose worker was killed
-        acknowledged = nursery.acknowledged()
-    calm = Registry(folder / "calm")
-    with Nursery(folder, calm) as nursery:
-        nursery.run(_spec(folder, 0, number))
+            if ended and not hit:
+                lengths.append(length)
+        whole = _spec(folder, 0, number)
+        nursery.run(registry, whole)  # what is left, and trials whose worker was killed
+        nursery.run(calm, whole)
+    acknowledged = _acknowledged(registry)
     records = registry.table("SELECT trial, status, count(*) AS n FROM store.trial GROUP BY ALL").to_pylist()
     ok = {row["trial"]: row["n"] for row in records if row["status"] == "ok"}
     statuses = Counter[str]()
@@ -104,7 +108,7 @@ def soak(folder: Path, kills: int, seconds: float = SECONDS) -> dict[str, Any]:
     return {
         "kills": struck.total(),
         "killed": dict(sorted(struck.items())),
-        "run_s": round(length, 2),
+        "run_s": round(statistics.median(lengths), 2),
         "trials": METHODS * SEEDS * (number + 1),
         "acknowledged": len(acknowledged),
         "lost": sum(count > 1 or trial not in ok for trial, count in acknowledged.items()),
@@ -117,11 +121,10 @@ def soak(folder: Path, kills: int, seconds: float = SECONDS) -> dict[str, Any]:
 
 
 class Nursery:
-    """Starts drivers on a registry, and kills them."""
+    """Starts drivers, and kills them; `spec` is what it plans first, to be warm."""
 
-    def __init__(self, folder: Path, registry: Registry) -> None:
-        self.told = folder / f"{registry.folder.root.name}.acknowledged"
-        self.process: subprocess.Popen[str] = start(NURSERY, registry.folder.root, self.told, stdin=subprocess.PIPE)
+    def __init__(self, spec: Path) -> None:
+        self.process: subprocess.Popen[str] = start(NURSERY, spec, stdin=subprocess.PIPE)
         self.server = psutil.Process(self._number())
 
     def __enter__(self) -> Nursery:
@@ -130,37 +133,33 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         finish(self.process)
 
-    def run(self, spec: Path) -> float:
+    def run(self, registry: Registry, spec: Path) -> float:
         """Seconds of a run that nobody disturbs."""
         begin = time.monotonic()
-        self._start(spec)
+        self._start(registry, spec)
         assert self._number() == 0
         return time.monotonic() - begin
 
-    def kill(self, spec: Path, target: str, seconds: float) -> tuple[list[str], bool]:
+    def kill(self, registry: Registry, spec: Path, target: str, seconds: float) -> tuple[bool, list[str], float]:
         """Start a run and kill its driver, one of its workers or all of them after so long.
 
-        Gives what was killed, the driver where there is no worker, and whether the run ended by itself.
+        Gives whether the run ended by itself, what was killed (the driver where there is no worker), and its seconds.
         """
-        driver = self._start(spec)
-        time.sleep(seconds)
+        begin = time.monotonic()
+        driver = self._start(registry, spec)
+        select.select([self.process.stdout], [], [], seconds)  # a run that ends before is not waited for
         workers = [child.pid for child in self.server.children()]
         hit = [target]
         if target != "worker" or not any(map(_kill, workers[:1])):
             victims = [driver, *(workers if target == "all" else [])]
             hit = ["all" if target == "all" else "driver"] if any(list(map(_kill, victims))) else []
-        ended = self._number() == 0
+        ended, length = self._number() == 0, time.monotonic() - begin
         psutil.wait_procs(self.server.children(), timeout=20)  # workers without driver end by themselves
-        return hit, ended
+        return ended, hit, length
 
-    def acknowledged(self) -> Counter[str]:
-        """How often drivers were told that a trial ended ok."""
-        lines = self.told.read_text().split("\n")[:-1]
-        return Counter(line.partition(" ")[0] for line in lines if line.endswith(" ok"))
-
-    def _start(self, spec: Path) -> int:
+    def _start(self, registry: Registry, spec: Path) -> int:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{spec}\n")
+        self.process.stdin.write(f"{registry.folder.root} {spec}\n")
         self.process.stdin.flush()
         return self._number()
 
@@ -187,6 +186,12 @@ def _kill(pid: int) -> bool:
         os.kill(pid, signal.SIGKILL)
         return True
     return False
+
+
+def _acknowledged(registry: Registry) -> Counter[str]:
+    """How often drivers were told that a trial ended ok."""
+    lines = Path(f"{registry.folder.root}.acknowledged").read_text().split("\n")[:-1]
+    return Counter(line.partition(" ")[0] for line in lines if line.endswith(" ok"))
 
 
 def _results(registry: Registry) -> list[dict[str, Any]]:

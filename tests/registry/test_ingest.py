@@ -148,6 +148,40 @@ def test_a_damaged_index_is_made_anew(registry: Registry, store: Callable[..., R
     assert dump(registry) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("memory_limt", "1GB"), ("memory_limit", "lots"), ("threads", "0"), ("memory_limit", "1KB")]
+)
+def test_a_wrong_setting_is_told_and_no_damage(
+    registry: Registry, store: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    store(trial(0))
+    index = registry.folder.index(NEWEST)
+    before = (index.stat().st_ino, index.read_bytes())
+    with registry.writer("run-1") as writer:
+        writer.append(trial(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("registry.index.SETTINGS", {"autoinstall_known_extensions": "false", name: value})
+        for call in (registry.info, registry.sync):
+            with pytest.raises(RegistryError, match=r"memory" if value == "1KB" else f"the setting {name} = '{value}'"):
+                call()
+    assert (index.stat().st_ino, index.read_bytes()) == before
+    assert not registry.folder.quarantine.exists()
+    assert registry.sync().ingested == 1
+
+
+def test_an_index_that_this_process_has_open_otherwise_is_no_damage(
+    registry: Registry, store: Callable[..., Registry]
+) -> None:
+    store(trial(0))
+    with (
+        duckdb.connect(str(registry.folder.index(NEWEST)), config={"threads": 1}),
+        pytest.raises(RegistryError, match="has the index open"),
+    ):
+        registry.info()
+    assert registry.info()["trials"] == 1
+    assert not registry.folder.quarantine.exists()
+
+
 def test_a_full_disk_while_ingesting_loses_nothing(registry: Registry, store: Callable[..., Registry]) -> None:
     store(trial(0))
     registry.folder.index(NEWEST).unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,3 +95,15 @@ def test_migrate_says_what_there_was_and_what_there_is(registry: Registry, store
     run_steps(old, migrations()[:-1])
     assert registry.migrate() == (NEWEST - 1, NEWEST)
     assert registry.info()["trials"] == 1
+
+
+def test_an_older_index_that_is_damaged_is_made_anew_from_the_lake(
+    registry: Registry, store: Callable[..., Registry]
+) -> None:
+    store(trial(0))
+    shutil.rmtree(registry.folder.root / "index")
+    old = registry.folder.index(NEWEST - 1)
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"not a database at all")
+    assert registry.info()["trials"] == 1
+    assert old.read_bytes() == b"not a database at all"

@@ -154,8 +154,8 @@ def test_an_index_that_took_tombstones_for_records_mends_itself(store: Callable[
     old.parent.mkdir(parents=True)
     run_steps(old, migrations()[:2])
     with duckdb.connect(str(old)) as connection:
-        files = "[" + ", ".join(map(quoted, lake(registry.folder))) + "]"
-        connection.execute(INCOMING.format(files=files).partition("    AND (kind")[0])
+        connection.execute(f"SET VARIABLE files = [{', '.join(map(quoted, lake(registry.folder)))}]")
+        connection.execute(INCOMING.partition("    AND (kind")[0])
         connection.execute("CREATE TEMP TABLE touched AS SELECT trial FROM incoming")
         for step in STEPS:
             connection.execute(step)
