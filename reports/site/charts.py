@@ -99,9 +99,10 @@ def _curves() -> Any:
     chosen = alt.selection_point(fields=["method"], bind="legend", name="chosen")
     bright = alt.condition(chosen, alt.value(1.0), alt.value(0.15))
     x = alt.X("step:Q", title="step")
-    shades = alt.Color("method:N", sort=None, scale=alt.Scale(range=PALETTE), legend=None)
+    # Not the colour channel: the lines would share its legend, which shows areas then.
+    shades = alt.Fill("method:N", sort=None, scale=alt.Scale(range=PALETTE), legend=None)
     band = alt.Chart().mark_area(opacity=0.16).encode(
-        x=x, y=alt.Y("low:Q", title="@metric", scale=alt.Scale(zero=False)), y2="high:Q", color=shades
+        x=x, y=alt.Y("low:Q", title="@metric", scale=alt.Scale(zero=False)), y2="high:Q", fill=shades
     )  # fmt: skip
     line = (
         alt.Chart()
@@ -112,7 +113,8 @@ def _curves() -> Any:
         )
         .add_params(chosen)
     )  # fmt: skip
-    return alt.layer(band, line).resolve_legend(color="independent", strokeDash="independent")
+    # All of its own: so the legend of the lines shows colour and dashes in one.
+    return alt.layer(band, line).resolve_legend(color="independent", fill="independent", strokeDash="independent")
 
 
 def _pareto() -> Any:
