@@ -14,12 +14,13 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.answers import cached as cached
 from harness.catalog import Catalogue, load_catalogue
 from kernels.core.backends import Backend
 
@@ -29,14 +30,12 @@ if TYPE_CHECKING:
     from harness.engines.recorder import Job
     from harness.engines.worker import Finished
     from harness.plan import Plan, Trial
-    from registry import LedgerEntry, Registry
+    from registry import Registry
     from registry.log import Durability
     from reports.claims import Verdict
     from reports.compare import Comparison
     from specs import Spec
 
-#: Statuses that answer the next run of the same trial; skipped, timeout, out-of-memory, killed and lost are run again.
-CACHED = frozenset({"ok", "diverged", "error"})
 #: Statuses that make `bench run` exit with 1.
 FAILED = frozenset({"error", "timeout", "out-of-memory", "killed", "lost"})
 
@@ -164,43 +163,6 @@ def open_registry(path: Path | None = None) -> Registry:
     from registry import Registry, find_registry
 
     return Registry(find_registry(Path.cwd(), path, os.environ))
-
-
-def cached(plan: Plan, registry: Registry, options: RunOptions) -> dict[str, LedgerEntry]:
-    """The trials of a plan that the registry already answers.
-
-    A record of another machine answers for quality, never for seconds: where seconds decide what a trial does (a budget
-    in seconds) or are what is wanted (`exclusive`) only this machine's records answer, and with `exclusive` only those
-    without other trials beside them.
-    """
-    if options.force:
-        return {}
-    known = registry.ledger(_pairs(plan, lambda trial: not _by_seconds(trial, options)))
-    known |= registry.ledger(_pairs(plan, lambda trial: _by_seconds(trial, options)), _this_machine())
-    final = CACHED - {"error"} if options.retry_failed else CACHED
-    rough = _contended(known, registry) if options.exclusive else set()
-    return {id: entry for id, entry in known.items() if entry.status in final and entry.record not in rough}
-
-
-def _pairs(plan: Plan, chosen: Callable[[Trial], bool]) -> list[tuple[str, str]]:
-    return [(trial.id, trial.fingerprint.id) for trial in plan.trials.values() if chosen(trial)]
-
-
-def _by_seconds(trial: Trial, options: RunOptions) -> bool:
-    return options.exclusive or "seconds" in trial.identity["budget"]
-
-
-def _this_machine() -> str:
-    from harness.engines.environment import environment, machine_id
-
-    return machine_id(environment())
-
-
-def _contended(known: Mapping[str, LedgerEntry], registry: Registry) -> set[str]:
-    if not known:
-        return set()
-    sql = "SELECT record FROM store.trial WHERE contended AND record IN (SELECT unnest($1::VARCHAR[]))"
-    return set(registry.table(sql, [[entry.record for entry in known.values()]])["record"].to_pylist())
 
 
 def run(

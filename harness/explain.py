@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api import CACHED, data_hash
+from harness.answers import CACHED
+from harness.api import data_hash
 from harness.catalog import load_catalogue
 from harness.keys import Fingerprint
 from harness.plan import plan_trial

@@ -90,6 +90,10 @@ class Folder:
         names = (path.name for path in (self.root / part).glob("v*"))
         return sorted(int(name[1:]) for name in names if name[1:].isdigit())
 
+    def size(self, part: str) -> int:
+        """Bytes of all files of a part."""
+        return sum(path.stat().st_size for path in (self.root / part).rglob("*") if path.is_file())
+
 
 def remote_filesystem(path: Path, mounts: str) -> str | None:
     """Name of the network file system that `path` lies on; None on a local one.

@@ -220,7 +220,7 @@ class Registry:
             "path": str(folder.root),
             **counts,
             "statuses": statuses,
-            "bytes": {name: _size(folder.root / name) for name in ("logs", "segments", "index", "quarantine")},
+            "bytes": {name: self.folder.size(name) for name in ("logs", "segments", "index", "quarantine")},
             "schemas": {part: folder.schemas(part) for part in ("segments", "index")},
             "open_logs": in_use,
             "waiting_logs": [path.name for path in logs if path.name not in in_use],
@@ -301,7 +301,3 @@ class Registry:
 
     def _logs(self) -> list[Path]:
         return list(self.folder.logs.glob("*.log")) if self.folder.logs.is_dir() else []
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import NewerRecord, RecordError, RegistryError, one_line
 from registry.folder import Folder
 from registry.index import index_path
-from registry.ingest import groups, lake, read_manifests, transaction
+from registry.ingest import lake, transaction
 from registry.lock import TIMEOUT, hold
 from registry.log import Bad, is_alive, read_frames
+from registry.manifests import groups, read_manifests
 from registry.migrate import migrations, quoted, run_steps, wal
 from registry.records import canonical, parse, record_hash
 from registry.segments import MANIFEST, crc_of, digest_of, to_record

@@ -161,6 +161,6 @@ def test_a_flipped_byte_of_a_page_is_found_at_ingest(registry: Registry) -> None
 
 def test_a_segment_that_unpacks_to_too_much_is_put_aside(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     name = batch().write(registry.folder)
-    monkeypatch.setattr("registry.ingest.MAX_UNPACKED", 1_000)
+    monkeypatch.setattr("registry.manifests.MAX_UNPACKED", 1_000)
     assert registry.sync().quarantined == (name,)
     assert "at most 1000 are read" in (registry.folder.quarantine / f"{name}.reason.txt").read_text()

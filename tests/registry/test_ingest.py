@@ -66,7 +66,7 @@ def test_one_transaction_per_group(
 ) -> None:
     for number in range(5):
         store(trial(number))
-    monkeypatch.setattr("registry.ingest.MAX_RECORDS", 2)
+    monkeypatch.setattr("registry.manifests.MAX_RECORDS", 2)
     monkeypatch.setattr("registry.index.SLICE", 0.0)  # give the lock back after every group
     registry.rebuild()
     shutil.rmtree(registry.folder.root / "index")
