@@ -21,6 +21,9 @@ from kernels.core.compile import array, njit, scalars
 from kernels.core.cuda import both, cuda_kernel, grid, sqrt
 from kernels.core.kernel import Kernel
 
+#: A step so late that the moments lack nothing for having started at 0: 1 - beta^t is 1.
+UNBIASED = 10**9
+
 
 def reference(
     w: Tensor,

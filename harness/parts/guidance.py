@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.protocols.sampler import Denoiser
+from kernels.solver_step import linear_step
 
 
 def scores(denoisers: Sequence[Denoiser], x: Tensor, sigma: float) -> Tensor:
@@ -39,9 +40,8 @@ def guided_step(x: Tensor, scores: Tensor, betas: Tensor, gap: float, churn: flo
     """
     combined = torch.einsum("k,kbd->bd", betas, scores)
     own = torch.einsum("k,kbd,kbd->b", betas, scores, scores)
-    moved = x + (1 + churn) / 2 * gap * combined
-    if churn > 0:
-        moved = moved + math.sqrt(churn * gap) * z
+    noise = math.sqrt(churn * gap)
+    moved = linear_step(x, [combined], [(1 + churn) / 2 * gap], z=z if noise else None, c_noise=noise)
     return moved, (gap / 2 * (combined.square().sum(1) - own)).double()
 
 

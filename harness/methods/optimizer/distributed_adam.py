@@ -19,6 +19,7 @@ from harness.parts.compressors import dense_bits
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.distributed import DistributedProblem, Message
+from kernels.adam import UNBIASED, adam_step
 
 
 class DistributedAdamParams(Params):
@@ -50,15 +51,14 @@ class DistributedAdam:
 
     def server(self, messages: Sequence[Message], number: int) -> int:
         """One step of Adam on the mean."""
-        lr, eps, (beta1, beta2) = self._params.lr, self._params.eps, self._params.betas
         g = torch.stack([message.payload["gradient"] for message in messages]).mean(0)
         self._t += 1
-        self._m.mul_(beta1).add_(g, alpha=1 - beta1)
-        self._v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        m, v = self._m, self._v
-        if self._params.bias_correction:
-            m, v = m / (1 - beta1**self._t), v / (1 - beta2**self._t)
-        self.point = self.point - lr * (m / (v.sqrt() + eps))
+        self.point = self.point.clone()
+        adam_step(
+            w=self.point, g=g, m=self._m, v=self._v,
+            lr=self._params.lr, betas=self._params.betas, eps=self._params.eps, l2=0.0, decay=1.0,
+            t=self._t if self._params.bias_correction else UNBIASED,
+        )  # fmt: skip
         return dense_bits(g)
 
     def state_dict(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from harness.parts.compressors import dense_bits, onebit_bits
 from harness.protocols.component import Params, component, param
 from harness.protocols.context import TrialContext
 from harness.protocols.distributed import DistributedProblem, Message
+from kernels.adam import UNBIASED, adam_step
 from kernels.onebit import onebit_compress
 from kernels.onebit_mean import onebit_mean
 
@@ -72,18 +73,16 @@ class OnebitAdam:
 
     def server(self, messages: Sequence[Message], number: int) -> int:
         """Renew momentum (and, while warming up, v) and step."""
-        bits = self._warm(messages) if number < self._params.freeze_step else self._compressed(messages)
-        step = self._m / (self._v.sqrt() + self._params.eps)
-        if self._params.weight_decay:
-            step += self._params.weight_decay * self.point
-        self.point = self.point - self._params.lr * step
-        return bits
+        return self._warm(messages) if number < self._params.freeze_step else self._compressed(messages)
 
     def _warm(self, messages: Sequence[Message]) -> int:
-        beta1, beta2 = self._params.betas
         g = torch.stack([message.payload["gradient"] for message in messages]).mean(0)
-        self._m.mul_(beta1).add_(g, alpha=1 - beta1)
-        self._v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        self.point = self.point.clone()
+        adam_step(
+            w=self.point, g=g, m=self._m, v=self._v,
+            lr=self._params.lr, betas=self._params.betas, eps=self._params.eps,
+            l2=0.0, decay=1 - self._params.lr * self._params.weight_decay, t=UNBIASED,
+        )  # fmt: skip
         return dense_bits(g)
 
     def _compressed(self, messages: Sequence[Message]) -> int:
@@ -98,6 +97,8 @@ class OnebitAdam:
         self._m = torch.cat(momentum)
         if not self._params.error_feedback:
             self._error.zero_()
+        step = self._m / (self._v.sqrt() + self._params.eps) + self._params.weight_decay * self.point
+        self.point = self.point - self._params.lr * step
         return bits
 
     def state_dict(self) -> dict[str, Any]:
