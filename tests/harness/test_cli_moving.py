@@ -66,7 +66,7 @@ def test_export_and_import(bench: Bench, project: Path) -> None:
     code, out, _ = bench("registry", "export", "all.parquet")
     assert (code, out) == (0, "all.parquet: 4 records in 1 file(s); next: bench registry import all.parquet\n")
     elsewhere = ("--registry", str(project / "elsewhere"))
-    assert bench("registry", "import", "all.parquet", *elsewhere)[1] == "all.parquet: 4 new of 4 records\n"
+    assert bench("registry", "import", "all.parquet", *elsewhere) == (0, "all.parquet: 4 new of 4 records\n", "")
     assert count(bench, *elsewhere) == 2
     assert bench("registry", "merge", ".methodbench", *elsewhere)[1] == ".methodbench: 0 new of 4 records\n"
     (project / "bad.parquet").write_text("x")
