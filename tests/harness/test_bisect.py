@@ -55,6 +55,7 @@ def test_looks_are_bounded_where_nothing_can_be_decided() -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1200)
 def test_the_commit_is_named_in_a_real_history(tmp_path: Path) -> None:
     """Of eight commits one touches no kernel, one cannot be run, and one does everything twice."""
     root = repository(tmp_path / "project")

@@ -32,7 +32,7 @@ addEventListener("load", async () => {
   }
   told.csv = await Promise.all(saved.map((blob) => blob.text()));
   const undrawn = () => [...document.querySelectorAll("figure.chart:not([data-drawn])")];
-  for (let i = 0; i < 60 && undrawn().length; i++) {
+  for (let i = 0; i < 240 && undrawn().length; i++) {
     undrawn()[i % undrawn().length].scrollIntoView();
     await new Promise((resolve) => {
       requestAnimationFrame(() => setTimeout(resolve, 50)); // an observer tells after a frame,
