@@ -103,7 +103,7 @@ class Series:
     def decision(self) -> Decision:
         """What this series alone says."""
         logs = [math.log(ratio) for ratio in self.ratios]
-        if self.ratio > EFFECT and one_sided_p(logs) < ALPHA:
+        if self.ratio > EFFECT and self.p < ALPHA:
             return "slower"
         if self.ratio < 1 / EFFECT and one_sided_p([-x for x in logs]) < ALPHA:
             return "faster"
@@ -114,8 +114,7 @@ class Series:
 class Gated:
     """A kernel of two versions of the code: the first series, the second where the first found a difference, a fault.
 
-    Args:
-        n: number of elements.
+    `n` is the number of elements.
     """
 
     kernel: str
@@ -184,11 +183,10 @@ def gate(
     tell(f"measuring again: {', '.join(suspects) or 'nothing'}")
     second = _series(sides, {name: sizes[name] for name in suspects}, pairs) if suspects else {}
 
-    def entry(name: str, comparison: int) -> Gated:
+    def entry(name: str, side: int) -> Gated:
         if name in faults:
             return Gated(name, error=faults[name])
-        again = second[name][comparison] if name in second else None
-        return Gated(name, sizes[name], first[name][comparison], again)
+        return Gated(name, sizes[name], first[name][side], second[name][side] if name in second else None)
 
     return [entry(name, 0) for name in kernels], [entry(name, 1) for name in kernels] if control else []
 
@@ -296,7 +294,7 @@ class _Process:
         if not line:
             status = self._process.wait()
             self._told.seek(0)
-            lines = self._told.read().strip().splitlines()
-            told = lines[-1] if lines else f"status {status} (killed after {TIMEOUT_SECONDS} s where it hung)"
+            hung = f"status {status} (killed after {TIMEOUT_SECONDS} s where it hung)"
+            told = (self._told.read().strip().splitlines() or [hung])[-1]
             raise GateError(f"{self._folder}: kernels cannot be measured: {told}")
         return line

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MEMORY_INTERVAL = 0.2
 #: Seconds without an ended job after which the pool is looked at.
 POOL_INTERVAL = 1.0
+#: Pools in a row that may break before any trial ends: one is a worker that somebody killed, more are a fault.
+FRUITLESS_POOLS = 3
 
 
 class EngineError(Exception):
@@ -61,6 +63,7 @@ def run_jobs(
     with tempfile.TemporaryDirectory(prefix="methodbench-") as folder:
         config = WorkerConfig(registry, Path(folder), info, durability, os.getpid())
         waiting = {job.trial: job for job in jobs}
+        fruitless = 0
         while waiting:
             before = len(waiting)
             pool = ProcessPool(workers, initializer=start_worker, initargs=[config], context=context)
@@ -73,7 +76,8 @@ def run_jobs(
                 finally:
                     pool.stop()  # type: ignore[no-untyped-call]
                     pool.join()
-            if len(waiting) == before:
+            fruitless = fruitless + 1 if len(waiting) == before else 0
+            if fruitless == FRUITLESS_POOLS:
                 raise EngineError(f"the workers end before their first trial:\n{forkserver.complaints()}")
 
 

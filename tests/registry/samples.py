@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -116,13 +116,13 @@ def benchmark(name: str, value: float | None) -> dict[str, Any]:
     return record if value is None else record | {"value": value, "samples": [value, value * 1.25]}
 
 
-def start(code: str, *arguments: object, stdin: int | None = None) -> subprocess.Popen[str]:
+def start(
+    code: str, *arguments: object, stdin: int | None = None, stderr: int | IO[str] = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """A Python process that runs `code` with these arguments in sys.argv."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(
-        command, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def finish(process: subprocess.Popen[str], seconds: float = 60) -> str:
