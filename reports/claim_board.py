@@ -37,12 +37,9 @@ def render_claims(verdicts: Sequence[Verdict], form: str = "terminal", width: in
         ValueError: another form.
     """
     if form == "json":
-        import json
+        from reports.machine import json_text
 
-        from reports.machine import SCHEMA, json_value
-
-        shown = [asdict(verdict) for verdict in verdicts]
-        return json.dumps({"schema": SCHEMA, "claims": json_value(shown)}, indent=1, allow_nan=False)
+        return json_text(claims=[asdict(verdict) for verdict in verdicts])
     if form not in FORMATS:
         raise ValueError(f'unknown format "{form}"; one of {", ".join(FORMATS)}')
     specs = dict.fromkeys(verdict.spec for verdict in verdicts)

@@ -115,9 +115,7 @@ def render_comparison(comparison: Comparison, form: str = "terminal", width: int
     if form == "md":
         return markdown_tables([comparison_sheet(comparison)])
     if form == "json":
-        import json
+        from reports.machine import json_text
 
-        from reports.machine import SCHEMA, json_value
-
-        return json.dumps({"schema": SCHEMA, "comparison": json_value(asdict(comparison))}, indent=1, allow_nan=False)
+        return json_text(comparison=asdict(comparison))
     raise ValueError(f'unknown format "{form}"; one of terminal, md, json')

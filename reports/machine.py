@@ -45,8 +45,13 @@ def to_json(boards: Sequence[Leaderboard]) -> str:
         for board in boards
     ]
     several = [asdict(replace(one, contest=replace(one.contest, boards=()))) for one in overall(boards)]
-    found = {"schema": SCHEMA, "leaderboards": json_value(shown), "overall": json_value(several)}
-    return json.dumps(found, indent=1, allow_nan=False)
+    return json_text(leaderboards=shown, overall=several)
+
+
+def json_text(**parts: Any) -> str:
+    """Results as a JSON object that also says the version of its form."""
+    found = {name: json_value(part) for name, part in parts.items()}
+    return json.dumps({"schema": SCHEMA, **found}, indent=1, allow_nan=False)
 
 
 def _holm(board: Leaderboard) -> dict[str, dict[str, float]]:

@@ -98,15 +98,16 @@ def in_turns(contenders: dict[str, Callable[[], object]], rounds: int = 7) -> di
     repeats = {}
     for name, call in contenders.items():
         call()
-        repeats[name] = max(1, int(ROUND_SECONDS / max(_seconds(call, 1), 1e-7)))
+        repeats[name] = max(1, int(ROUND_SECONDS / max(seconds_per_call(call, 1), 1e-7)))
     least = dict.fromkeys(contenders, float("inf"))
     for _ in range(rounds):
         for name, call in contenders.items():
-            least[name] = min(least[name], _seconds(call, repeats[name]))
+            least[name] = min(least[name], seconds_per_call(call, repeats[name]))
     return least
 
 
-def _seconds(call: Callable[[], object], repeats: int) -> float:
+def seconds_per_call(call: Callable[[], object], repeats: int) -> float:
+    """CPU seconds of a call, the mean of so many in a row."""
     begin = time.process_time()
     for _ in range(repeats):
         call()

@@ -65,15 +65,10 @@ def _work(x, passes):
 """
 #: Passes that take as long as a tenth of a call, by the median of 60 ratios of neighbouring samples.
 CALIBRATION = """
-import json, statistics, sys, time, torch
+import json, statistics, sys, torch
 from kernels.core.kernel import _more, _work, _x, tensors_in
 from kernels.core.listing import load_kernel
-
-def seconds(call, repeats):
-    begin = time.process_time()
-    for _ in range(repeats):
-        call()
-    return (time.process_time() - begin) / repeats
+from kernels.core.measuring import seconds_per_call as seconds
 
 torch.set_num_threads(1)
 extra = {}

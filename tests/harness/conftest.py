@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from harness import cli
+
+Bench = Callable[..., tuple[int, str, str]]
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -16,6 +22,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("METHODBENCH_REGISTRY", raising=False)
     (tmp_path / ".methodbench").mkdir()
     return tmp_path
+
+
+@pytest.fixture
+def bench(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bench:
+    """Run a command line in this process, in the project: exit code, stdout, stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return run
 
 
 def write_spec(folder: Path, plugin: str, methods: str, tasks: str, rest: str = "seeds: 2") -> Path:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness import cli
 from registry import Registry, RegistryBusy, SyncReport
 from tests.figures.cli import loaded
-from tests.harness.conftest import write_spec
-
-Bench = Callable[..., tuple[int, str, str]]
+from tests.harness.conftest import Bench, write_spec
 
 SMALL = """name: small
 methods:
@@ -26,21 +22,6 @@ tasks: [gauss-aniso, {name: depth-train, depth: 2, width: 8}]
 seeds: 2
 budget: {steps: 5}
 """
-
-
-@pytest.fixture
-def bench(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bench:
-    """Run a command line in this process, in an empty project: exit code, stdout, stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

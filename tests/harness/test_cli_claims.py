@@ -7,18 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.conftest import write_spec
-from tests.harness.test_cli import Bench, bench  # noqa: F401  (a fixture)
+from tests.harness.conftest import Bench, write_spec
+from tests.harness.test_cli import SMALL
 
-SMALL = """name: small
-methods:
-  euler: {sampler: euler}
-  heun: {sampler: heun}
-  kaiming: {init: kaiming}
-tasks: [gauss-aniso, {name: depth-train, depth: 2, width: 8}]
-seeds: 2
-budget: {steps: 5}
-claims:
+CLAIMS = """claims:
   - id: heun-is-closer
     text: Heun ends closer.
     source: Karras et al. 2022
@@ -32,11 +24,11 @@ claims:
 
 @pytest.fixture
 def small(project: Path) -> str:
-    (project / "small.yaml").write_text(SMALL)
+    (project / "small.yaml").write_text(SMALL + CLAIMS)
     return "small.yaml"
 
 
-def test_it_says_the_cost_runs_what_claims_need_and_prints_verdicts(bench: Bench, small: str) -> None:  # noqa: F811
+def test_it_says_the_cost_runs_what_claims_need_and_prints_verdicts(bench: Bench, small: str) -> None:
     code, out, err = bench("claims", small, "-j", "1")
     assert code == 0, err
     assert err.startswith("small: 2 pairs, 2 trials: 0 cached, 2 new, about "), "depth-train is in no claim"
@@ -50,7 +42,7 @@ def test_it_says_the_cost_runs_what_claims_need_and_prints_verdicts(bench: Bench
     assert "2 cached, 0 new" in err
 
 
-def test_no_run_judges_what_is_there(bench: Bench, small: str) -> None:  # noqa: F811
+def test_no_run_judges_what_is_there(bench: Bench, small: str) -> None:
     code, out, err = bench("claims", small, "--no-run")
     assert (code, out) == (2, "")
     assert "no registry here yet" in err
@@ -66,7 +58,7 @@ def test_no_run_judges_what_is_there(bench: Bench, small: str) -> None:  # noqa:
     assert [claim["word"] for claim in json.loads(out)["claims"]] == ["supported", "refuted"]
 
 
-def test_the_shipped_specs_are_judged_by_default(bench: Bench, small: str) -> None:  # noqa: F811
+def test_the_shipped_specs_are_judged_by_default(bench: Bench, small: str) -> None:
     bench("run", small, "-j", "1", "--only", "euler")
     code, out, err = bench("claims", "--no-run", "--format", "md")
     assert (code, err) == (0, "")
@@ -74,7 +66,7 @@ def test_the_shipped_specs_are_judged_by_default(bench: Bench, small: str) -> No
     assert "one-bit-trains-as-well" in out
 
 
-def test_a_failed_trial_ends_in_one(bench: Bench, project: Path) -> None:  # noqa: F811
+def test_a_failed_trial_ends_in_one(bench: Bench, project: Path) -> None:
     claim = "{id: c, text: t, source: s, effect: {metric: value, task: fault, better: good, than: bad, margin: 0}}"
     methods = "  good: {objective: fault}\n  bad: {objective: {name: fault, how: raise}}"
     write_spec(
@@ -86,7 +78,7 @@ def test_a_failed_trial_ends_in_one(bench: Bench, project: Path) -> None:  # noq
     assert bench("claims", "spec.yaml")[0] == 2, "plugins must be allowed"
 
 
-def test_smoke_is_refused_and_bad_names_are_told(bench: Bench, small: str) -> None:  # noqa: F811
+def test_smoke_is_refused_and_bad_names_are_told(bench: Bench, small: str) -> None:
     assert bench("claims", small, "--smoke")[0] == 2
     code, _, err = bench("claims", "smal")
     assert code == 2

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness import api, cli
+from harness import api
 from registry import Registry
+from tests.harness.conftest import Bench
 from tests.harness.test_run import fault_spec
 from tests.registry.samples import digest, run, trial
 
-Bench = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture
-def bench(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bench:
-    """Run a command line in this process, in a project with two trials: exit code, stdout, stderr."""
+@pytest.fixture(autouse=True)
+def two_trials(project: Path) -> None:
+    """Two trials in the project's registry, each with its run."""
     registry = Registry(project / ".methodbench")
     for number in range(2):
         with registry.writer("run-1") as writer:
             writer.append(trial(number))
             writer.append(run([number], name=f"run-{number}"))
         registry.sync()
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return command
 
 
 def count(bench: Bench, *more: str) -> int:

@@ -16,8 +16,7 @@ from harness.tuning.study import study_seeds
 from registry import Registry
 from reports.leaderboard import leaderboards, render
 from reports.results import NoResults, load_results
-from tests.harness.conftest import write_spec
-from tests.harness.test_cli import Bench, bench  # noqa: F401  (a fixture)
+from tests.harness.conftest import Bench, write_spec
 from tests.harness.test_run import start
 
 SPACE = "{objective: {lr: {log: [0.01, 100]}}}"
@@ -231,7 +230,7 @@ def test_a_study_that_cannot_be_is_refused_in_one_line(project: Path, old: str, 
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_tells_both_phases_and_claims_take_the_tuned_sides(project: Path, bench: Bench) -> None:  # noqa: F811
+def test_the_command_tells_both_phases_and_claims_take_the_tuned_sides(project: Path, bench: Bench) -> None:
     claims = """\
 claims:
   - {id: one-wins, text: t, source: s, effect: {metric: val_loss, task: parabola, better: one, than: plain, margin: 0}}

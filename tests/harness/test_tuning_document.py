@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.harness.test_cli import Bench, bench  # noqa: F401  (a fixture)
+from tests.harness.conftest import Bench
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text()
 BLOCKS = [text for _, text in re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)]
@@ -16,7 +16,7 @@ def untimed(line: str) -> str:
     return re.sub(r", about \S+ (s|min) on \d+ workers?", "", line)
 
 
-def test_the_example_runs_and_prints_what_the_page_shows(project: Path, bench: Bench) -> None:  # noqa: F811
+def test_the_example_runs_and_prints_what_the_page_shows(project: Path, bench: Bench) -> None:
     (project / "tuned-descent.yaml").write_text(SPEC)
     code, out, _ = bench("run", "tuned-descent.yaml", "--dry-run")
     assert code == 0
