@@ -27,33 +27,29 @@ class _Simulated:
 cuda: Any = _Simulated() if SIMULATED else numba.cuda
 
 
-def device(function: Callable[..., None]) -> Any:
-    """A function for the inside of CUDA code that speaks of threads."""
+def device(function: Callable[..., Any]) -> Any:
+    """A function for the inside of CUDA code, which may speak of threads."""
     return function if SIMULATED else numba.cuda.jit(device=True)(function)
 
 
-@device
-def add_up(shared):
-    """The sum of each row: halves are added until one number is left."""
-    thread, half = cuda.threadIdx.x, shared.shape[1] // 2
-    while half:
+def reduction(combine: Callable[[Any, Any], Any]) -> Any:
+    """What combines the numbers of each row, two by two: halves are combined until one number is left."""
+    two = device(combine)
+
+    def reduce(shared):
+        thread, half = cuda.threadIdx.x, shared.shape[1] // 2
+        while half:
+            cuda.syncthreads()
+            if thread < half:
+                for row in range(shared.shape[0]):
+                    shared[row, thread] = two(shared[row, thread], shared[row, thread + half])
+            half //= 2
         cuda.syncthreads()
-        if thread < half:
-            for row in range(shared.shape[0]):
-                shared[row, thread] += shared[row, thread + half]
-        half //= 2
-    cuda.syncthreads()
+
+    return device(reduce)
 
 
-@device
-def find_largest(shared):
-    """The largest number of each row; NaN loses every comparison."""
-    thread, half = cuda.threadIdx.x, shared.shape[1] // 2
-    while half:
-        cuda.syncthreads()
-        if thread < half:
-            for row in range(shared.shape[0]):
-                if shared[row, thread + half] > shared[row, thread]:
-                    shared[row, thread] = shared[row, thread + half]
-        half //= 2
-    cuda.syncthreads()
+#: The sum of each row.
+add_up = reduction(lambda a, b: a + b)
+#: The largest number of each row; NaN loses as the second of two and stays as the first.
+find_largest = reduction(lambda a, b: b if b > a else a)  # noqa: FURB136 - `max` drops a NaN on a GPU only
