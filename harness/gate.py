@@ -1,11 +1,12 @@
 """Is a kernel slower than before?  Fresh processes of both versions in turns, and an exact signed-rank test.
 
 One series is `PAIRS` rounds.  A round starts one fresh process for each side and lets them measure a kernel in turns of
-milliseconds, in every order equally often (base, head; head, base).  The ratio of a round is the median over the turns
-of head over base: what slows the machine down for longer than a turn, such as a neighbour on the same core, meets both
-sides alike, and what is shorter falls out.  Within a turn the least CPU time of a call over four samples counts.  Every
-round has new processes, because where code and data happen to lie in memory moves a process's times by some percent.
-CPU time is right for code of one thread, as all CPU forms are.
+milliseconds, in every order equally often (base, head; head, base), all on one core, the next round on the next: two
+cores may differ in speed by a third where a neighbour is busy.  The ratio of a round is the median over the turns of
+head over base: what slows the core down for longer than a turn meets both sides alike, and what is shorter falls out.
+Within a turn the least CPU time of a call over four samples counts.  Every round has new processes, because where code
+and data happen to lie in memory moves a process's times by some percent.  CPU time is right for code of one thread, as
+all CPU forms are.
 
 Slower: the median ratio head / base of the rounds is above `EFFECT` and the one-sided exact signed-rank test on the log
 ratios gives p < `ALPHA` (F. Wilcoxon, Biometrics Bulletin 1, 1945; zeros as in J. W. Pratt, JASA 54, 1959), and a
@@ -214,7 +215,7 @@ def _found(folder: Path, kernels: Sequence[str]) -> dict[str, dict[str, int | st
 
 def _series(sides: Sequence[Path], sizes: Mapping[str, int], pairs: int) -> dict[str, list[Series]]:
     """For each kernel one series for each two neighbouring sides, later over earlier."""
-    rounds = [_round(sides, sizes, backwards=number % 2 == 1) for number in range(pairs if sizes else 0)]
+    rounds = [_round(sides, sizes, number) for number in range(pairs if sizes else 0)]
     return {
         name: [
             Series(tuple(_ratio(one[name][side], one[name][side + 1]) for one in rounds))
@@ -224,17 +225,19 @@ def _series(sides: Sequence[Path], sizes: Mapping[str, int], pairs: int) -> dict
     }
 
 
-def _round(sides: Sequence[Path], sizes: Mapping[str, int], backwards: bool) -> dict[str, list[list[float]]]:
+def _round(sides: Sequence[Path], sizes: Mapping[str, int], number: int) -> dict[str, list[list[float]]]:
     """Seconds of a call, for each kernel and side one in each turn; the turns take the sides in every order."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+    core = cores[number // 2 % len(cores)]
     arguments = {name: _sized(name, n) for name, n in sizes.items()}
     taken: dict[str, list[list[float]]] = {name: [[] for _ in sides] for name in sizes}
     with ExitStack() as stack:
-        processes = [stack.enter_context(_Process(folder, list(arguments.values()))) for folder in sides]
+        processes = [stack.enter_context(_Process(folder, list(arguments.values()), core)) for folder in sides]
         for process in processes:
             for name, answer in process.found().items():
                 if "error" in answer:
                     raise GateError(f"kernel {name} failed after it had run before: {answer['error']}")
-        orders = list(itertools.permutations(range(len(sides))))[:: -1 if backwards else 1]
+        orders = list(itertools.permutations(range(len(sides))))[:: -1 if number % 2 else 1]
         for order in itertools.islice(itertools.cycle(orders), TURNS):
             for name, argument in arguments.items():
                 for side in order:
@@ -250,7 +253,7 @@ def _ratio(earlier: Sequence[float], later: Sequence[float]) -> float:
 class _Process:
     """A fresh process with the code in `folder` that measures a kernel whenever it is asked; gone after the `with`."""
 
-    def __init__(self, folder: Path, kernels: Sequence[str]) -> None:
+    def __init__(self, folder: Path, kernels: Sequence[str], core: int | None = None) -> None:
         one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._folder = folder
         self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
@@ -259,6 +262,8 @@ class _Process:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._told,
             env={**os.environ, **one_thread, "PYTHONPATH": str(folder)},
         )  # fmt: skip
+        if core is not None:
+            os.sched_setaffinity(self._process.pid, {core})
         self._watch = threading.Timer(TIMEOUT_SECONDS, self._process.kill)
         self._watch.start()
 
