@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -83,11 +84,13 @@ def kernels_bench(
     from reports.sheet import markdown_tables, terminal
 
     timings: dict[str, list[Timing]] = {}
-    for name in chosen(names):
-        kernel = load_kernel(name)
-        for n in size or kernel.sizes:
-            typer.echo(f"{name}, {n} elements", err=True)
-            timings.setdefault(name, []).extend(measure(kernel, n, compiled=compiled))
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: typer.echo(message, err=True)
+        for name in chosen(names):
+            kernel = load_kernel(name)
+            for n in size or kernel.sizes:
+                typer.echo(f"{name}, {n} elements", err=True)
+                timings.setdefault(name, []).extend(measure(kernel, n, compiled=compiled))
     if form == "json":
         typer.echo(json.dumps([asdict(timing) for some in timings.values() for timing in some]))
         return

@@ -7,6 +7,7 @@ it slower.  `of_copy` compares with copying memory of the same size, so both sid
 from __future__ import annotations
 
 import importlib
+import logging
 import time
 import warnings
 from collections.abc import Callable
@@ -116,6 +117,7 @@ def seconds_per_call(call: Callable[[], object], repeats: int) -> float:
 
 def _compiled(kernel: Kernel, arguments: dict[str, Any]) -> Callable[..., object] | None:
     """The reference through torch.compile; None where that fails (no C++ compiler, or code it cannot follow)."""
+    torch._logging.set_logs(all=logging.CRITICAL)  # type: ignore[attr-defined] # documented, yet not exported
     form: Callable[..., object] = torch.compile(kernel.reference)
     try:
         form(**_copied(arguments))
