@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from reports.machine import json_value
+from reports.text import plain
 
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C"]
 DASHES = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 3]]
@@ -30,16 +31,17 @@ def templates() -> dict[str, dict[str, Any]]:
 
 
 def filled(kind: str, values: Values, words: Mapping[str, str]) -> dict[str, Any]:
-    """The spec of one chart."""
+    """The spec of one chart; what its names and words hold beside printable characters stands as escapes."""
 
     def fill(node: Any) -> Any:
         if isinstance(node, dict):
             return {key: fill(entry) for key, entry in node.items()}
         if isinstance(node, list):
             return [fill(entry) for entry in node]
-        return words.get(node[1:], "") if isinstance(node, str) and node.startswith("@") else node
+        return plain(words.get(node[1:], "")) if isinstance(node, str) and node.startswith("@") else node
 
-    return {**fill(templates()[kind]), "data": {"values": json_value(list(values))}, "width": WIDTH}
+    rows = [{name: plain(value) if isinstance(value, str) else value for name, value in row.items()} for row in values]
+    return {**fill(templates()[kind]), "data": {"values": json_value(rows)}, "width": WIDTH}
 
 
 def svg(kind: str, values: Values, words: Mapping[str, str], number: int) -> str:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.reports.site.browser import BROWSER, OPTIONS
+from tests.reports.site.browser import FOUND, opened, started
 
 PROJECT = Path(__file__).parents[2]
 PICTURE = PROJECT / "docs" / "images" / "leaderboard.png"
@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 1280, 1130
 
 def measure(registry: Path | None = None) -> dict[str, Any]:
     """Run the quickstart, write its site, photograph it; a registry that holds the run saves the minute."""
-    if BROWSER is None:
+    if not FOUND:
         return {"installed": False}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -27,9 +27,8 @@ def measure(registry: Path | None = None) -> dict[str, Any]:
         _bench("report", "quickstart", "--registry", store, "--out", str(folder / "site"))
         PICTURE.parent.mkdir(exist_ok=True)
         page = (folder / "site" / "specs" / "quickstart.html").as_uri()
-        shown = (f"--window-size={WIDTH},{HEIGHT}", f"--user-data-dir={folder / 'profile'}", "--hide-scrollbars")
-        command = [BROWSER, *OPTIONS, *shown, f"--screenshot={PICTURE}", page]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        with started() as browser, opened(browser, page, (WIDTH, HEIGHT)) as shown:
+            shown.screenshot(path=PICTURE)
     return {"kilobytes": round(PICTURE.stat().st_size / 1e3), "pixels": [WIDTH, HEIGHT]}
 
 

@@ -36,7 +36,7 @@ async function show(figure) {
 async function draw(figure, told, values) {
   const kinds = await ready();
   const spec = filled(kinds[told.kind], told.words);
-  spec.data = { values: values.map(finite) };
+  spec.data = { values: values.map(drawable) };
   const plot = figure.querySelector(".plot");
   await vegaEmbed(plot, spec, { actions: false, renderer: "svg", tooltip: { theme: "custom" } });
   figure.dataset.drawn = values.length;
@@ -44,17 +44,18 @@ async function draw(figure, told, values) {
 
 /** The spec with its `@words` filled in. */
 function filled(node, words) {
-  if (typeof node === "string" && node.startsWith("@")) return words[node.slice(1)] ?? "";
+  if (typeof node === "string" && node.startsWith("@")) return visible(words[node.slice(1)] ?? "");
   if (Array.isArray(node)) return node.map((entry) => filled(entry, words));
   if (node === null || typeof node !== "object") return node;
   return Object.fromEntries(Object.entries(node).map(([name, entry]) => [name, filled(entry, words)]));
 }
 
-/** What is infinite or unknown is left out of a drawing. */
-function finite(row) {
+/** A row as it is drawn: what is infinite or unknown is left out, names are printable. */
+function drawable(row) {
   const shown = Object.entries(row).map(([name, value]) => {
-    const number = value === "Infinity" || value === "-Infinity" || (typeof value === "number" && !Number.isFinite(value));
-    return [name, number ? null : value];
+    if (value === "Infinity" || value === "-Infinity") return [name, null];
+    if (typeof value === "string") return [name, visible(value)];
+    return [name, typeof value === "number" && !Number.isFinite(value) ? null : value];
   });
   return Object.fromEntries(shown);
 }
@@ -82,7 +83,7 @@ function choose(figure, told, curves) {
         else chosen.delete(name);
         redraw();
       });
-      label.append(box, ` ${name}`);
+      label.append(box, ` ${visible(name)}`);
       details.append(label);
     }
     figure.append(details);

@@ -29,6 +29,15 @@ function script(path) {
   });
 }
 
+/** Text whose characters that are not seen, or that turn the order of others, stand as escapes. */
+function visible(content) {
+  return content.replace(/[^\P{C}\n\t]/gu, (c) => {
+    const hex = c.codePointAt(0).toString(16);
+    const [sign, digits] = hex.length <= 2 ? ["x", 2] : hex.length <= 4 ? ["u", 4] : ["U", 8];
+    return `\\${sign}${hex.padStart(digits, "0")}`;
+  });
+}
+
 // A form that asks for a trial leads to its page; the id stands behind the #, which no server ever sees.
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-find]")) return;

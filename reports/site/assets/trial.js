@@ -63,11 +63,9 @@ function commands(argv, pair, trial) {
   return [...run, `bench verify ${trial}`, `bench explain ${trial}`, `bench logs ${trial}`].join("\n");
 }
 
-/** An element with text; characters that are not seen, or that turn the order of others, stand as escapes. */
+/** An element with text. */
 function text(tag, content) {
-  const element = document.createElement(tag);
-  element.textContent = content.replace(/[^\P{C}\n\t]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
-  return element;
+  return Object.assign(document.createElement(tag), { textContent: visible(content) });
 }
 
 /** Lines as they stand, which the keyboard can scroll where they are many. */

@@ -15,8 +15,6 @@ addEventListener("load", async () => {
   for (let i = 0; i < 60 && trial && !trial.childElementCount; i++) await new Promise((resolve) => setTimeout(resolve, 50));
   const found = await axe.run(document, { preload: false });
   const told = {
-    errors: [],
-    resources: performance.getEntriesByType("resource").map((entry) => entry.name),
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
     checked: found.passes.map((rule) => rule.id),
     faults: found.violations.map(({ id, impact, help, nodes }) =>

@@ -9,7 +9,9 @@ from typing import Any
 from registry import Registry
 from tests.registry.samples import benchmark, digest, point, run, trial
 
-HOSTILE = '<script>alert("method")</script>'
+#: A name, and how every page shows it: markup as text, the mark that turns the order of what follows as an escape.
+HOSTILE = '<script>alert("method")</script>\u202e'
+SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 SWEPT = "adamw[lr=0.001]"
 METHODS = ("sgd", SWEPT, HOSTILE)
 TASKS = ("depth-train", "</script><img src=x onerror=alert(1)>")

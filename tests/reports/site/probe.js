@@ -2,9 +2,7 @@
 // What the browser tests do on a page: sort, filter, wait for charts and the trial, and tell what they saw.
 
 addEventListener("load", async () => {
-  const told = { sorted: {}, errors: [] };
-  addEventListener("error", (event) => told.errors.push(event.message));
-  addEventListener("unhandledrejection", (event) => told.errors.push(String(event.reason)));
+  const told = { sorted: {} };
   const table = document.querySelector("table.sortable");
   if (table) {
     for (const heading of table.tHead.querySelectorAll("th")) {
@@ -40,9 +38,9 @@ addEventListener("load", async () => {
     });
   }
   told.undrawn = undrawn().map((figure) => figure.textContent.slice(0, 500));
+  told.turned = document.body.textContent.includes("\u202e");
   told.trial = document.getElementById("trial")?.textContent;
   told.wide = document.documentElement.scrollWidth - innerWidth;
   told.usable = performance.getEntriesByType("navigation")[0]?.domContentLoadedEventEnd;
-  told.resources = performance.getEntriesByType("resource").map((entry) => entry.name);
   document.body.append(Object.assign(document.createElement("pre"), { id: "told", textContent: JSON.stringify(told) }));
 });

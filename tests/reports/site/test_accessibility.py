@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,8 +12,11 @@ from reports.leaderboard import leaderboards, render
 from reports.site.names import slug
 from tests.registry.samples import digest
 from tests.reports.example import realistic
-from tests.reports.site.browser import DARK, look, needs_browser, with_scripts
+from tests.reports.site.browser import look, needs_browser, with_scripts
 from tests.reports.site.example import HOSTILE, TASKS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 #: The package brings axe-core itself; nothing of it is imported.
 PACKAGE = find_spec("axe_playwright_python")
@@ -44,10 +48,10 @@ def examined(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", PAGES)
-def test_axe_finds_no_serious_fault(examined: Path, tmp_path: Path, kind: str, scheme: str) -> None:
+def test_axe_finds_no_serious_fault(examined: Path, browser: Browser, kind: str, scheme: str) -> None:
     file, _, anchor = PAGES[kind].partition("#")
     link = (examined / file).as_uri() + (f"#{anchor}" if anchor else "")
-    told = look(link, tmp_path, *([DARK] if scheme == "dark" else []))
+    told = look(browser, link, dark=scheme == "dark")
     assert told["dark"] == (scheme == "dark")
     assert {"color-contrast", "html-has-lang", "page-has-heading-one"} <= set(told["checked"])
     assert [fault for fault in told["faults"] if fault["impact"] in ("serious", "critical")] == []
