@@ -24,7 +24,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
+from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -66,7 +66,7 @@ def cpu(base: Tensor, experts: Sequence[Tensor], **settings: Any) -> tuple[Tenso
     """One pass, block by block; the bits of a block are drawn first, where they vectorise."""
     experts, keys, factors, limit, scale = _arguments(base, experts, **settings)
     merged, kept = torch.empty_like(base), torch.zeros((), dtype=torch.int64)
-    _cpu(array(addresses(experts)), keys, factors, limit, scale, array(base), array(merged), array(kept))
+    _cpu(addresses_cpu(experts), keys, factors, limit, scale, array(base), array(merged), array(kept))
     return merged, kept
 
 
@@ -77,7 +77,7 @@ def cuda_form(base: Tensor, experts: Sequence[Tensor], **settings: Any) -> tuple
     signed, weights = torch.from_numpy(keys.view(np.int64)), torch.from_numpy(factors)
     tensors = signed.to(base.device), weights.to(base.device)
     flat = base.reshape(-1), merged.view(-1), kept.view(1)
-    _cuda.launch(grid(base.numel(), 4), addresses(experts), *tensors, limit, scale, *flat)
+    _cuda.launch(grid(base.numel(), 4), addresses_cuda(experts), *tensors, limit, scale, *flat)
     return merged, kept
 
 

@@ -18,7 +18,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
+from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -46,8 +46,7 @@ def cpu(
 ) -> Tensor:
     """One pass, block by block."""
     thetas, fishers, factors, out = _arguments(thetas, fishers, scales)
-    tables = array(addresses(thetas)), array(addresses(fishers))
-    _cpu(*tables, array(factors), float(eps), array(fishers[0]), array(out))
+    _cpu(addresses_cpu(thetas), addresses_cpu(fishers), factors, float(eps), array(fishers[0]), array(out))
     return out
 
 
@@ -56,21 +55,21 @@ def cuda_form(
 ) -> Tensor:
     """One launch."""
     thetas, fishers, factors, out = _arguments(thetas, fishers, scales)
-    tables = addresses(thetas), addresses(fishers)
+    tables = addresses_cuda(thetas), addresses_cuda(fishers)
     flat = fishers[0].reshape(-1), out.view(-1)
-    _cuda.launch(grid(out.numel()), *tables, factors.to(out.device), float(eps), *flat)
+    _cuda.launch(grid(out.numel()), *tables, torch.from_numpy(factors).to(out.device), float(eps), *flat)
     return out
 
 
 def _arguments(
     thetas: Sequence[Tensor], fishers: Sequence[Tensor], scales: Sequence[float] | None
-) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
+) -> tuple[list[Tensor], list[Tensor], np.ndarray[Any, Any], Tensor]:
     scales = [1.0] * len(thetas) if scales is None else scales
     if not len(thetas) == len(fishers) == len(scales):
         raise ValueError(f"{len(thetas)} experts, {len(fishers)} Fishers and {len(scales)} scales")
     thetas = alike(thetas[0], thetas)
     fishers = alike(thetas[0].new_empty(thetas[0].shape, dtype=torch.float64), fishers)
-    return thetas, fishers, torch.tensor(scales, dtype=torch.float64), torch.empty_like(thetas[0])
+    return thetas, fishers, np.array(scales, np.float64), torch.empty_like(thetas[0])
 
 
 @njit

@@ -25,7 +25,7 @@ import torch
 from numba import cuda, types
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, both_intrinsic, element_cuda
+from kernels.core.addresses import addresses_cuda, alike, both_intrinsic, element_cuda
 from kernels.core.compile import NUMPY, array, njit
 from kernels.core.cuda import THREADS, cuda_kernel, grid
 from kernels.core.kernel import SIMULATED, Kernel
@@ -117,7 +117,7 @@ def cuda_form(base: Sequence[Tensor], experts: Sequence[Sequence[Tensor]], *, ra
 def _count(
     base: Tensor, experts: Sequence[Tensor], found: Tensor, odd: Tensor, counts: Tensor, above: int, shift: int
 ) -> None:
-    table, blocks = addresses(experts), grid(base.numel(), TILE // THREADS)
+    table, blocks = addresses_cuda(experts), grid(base.numel(), TILE // THREADS)
     _cuda.launch(blocks, table, base.reshape(-1), found, odd, counts, above, shift, *_special(base, above))
 
 

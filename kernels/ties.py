@@ -27,7 +27,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
+from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit, scalars
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
@@ -98,7 +98,7 @@ def cpu(
     """One pass, block by block."""
     experts, tally = alike(base, experts), torch.zeros(4, dtype=torch.int64)
     tensors = (array(base), array(thresholds), array(merged), array(undecided), array(tally))
-    _cpu(array(addresses(experts)), *tensors, *_settings(base, **settings))
+    _cpu(addresses_cpu(experts), *tensors, *_settings(base, **settings))
     return tally
 
 
@@ -110,7 +110,7 @@ def cuda_form(
     if not settings.get("again"):
         undecided.zero_()
     tensors = (base.reshape(-1), thresholds, merged.view(-1), undecided, tally)
-    _cuda.launch(grid(base.numel()), addresses(experts), *tensors, *_settings(base, **settings))
+    _cuda.launch(grid(base.numel()), addresses_cuda(experts), *tensors, *_settings(base, **settings))
     return tally
 
 

@@ -19,13 +19,13 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.addresses import addresses, alike, element_cuda, vector_cpu
+from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
 from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 
 #: Elements of a block: so few that all streams advance together, each followed by the prefetcher.
-BLOCK = 256
+BLOCK = 128
 
 
 def reference(
@@ -51,7 +51,7 @@ def cpu(
     tensors, numbers, base, factors = _arguments(tensors, weights, base, **settings)
     out = torch.empty_like(tensors[0])
     like = tensors[0] if base is None else base
-    _cpu(array(addresses(tensors)), array(numbers), base is not None, array(like), array(out), *factors)
+    _cpu(addresses_cpu(tensors), numbers, base is not None, array(like), array(out), *factors)
     return out
 
 
@@ -63,7 +63,8 @@ def cuda_form(
     out = torch.empty_like(tensors[0])
     like = tensors[0] if base is None else base
     flat = (like.reshape(-1), out.view(-1))
-    _cuda.launch(grid(out.numel()), addresses(tensors), numbers.to(out.device), base is not None, *flat, *factors)
+    given = addresses_cuda(tensors), torch.from_numpy(numbers).to(out.device), base is not None
+    _cuda.launch(grid(out.numel()), *given, *flat, *factors)
     return out
 
 
@@ -73,12 +74,12 @@ def _arguments(
     base: Tensor | None,
     divisor: float = 1.0,
     scale: float = 1.0,
-) -> tuple[list[Tensor], Tensor, Tensor | None, tuple[float, float]]:
+) -> tuple[list[Tensor], np.ndarray[Any, Any], Tensor | None, tuple[float, float]]:
     if len(weights) != len(tensors):
         raise ValueError(f"{len(weights)} weights for {len(tensors)} tensors")
     tensors = alike(tensors[0], tensors)
     base = None if base is None else alike(tensors[0], [base])[0]
-    return tensors, torch.tensor(weights, dtype=torch.float64), base, (float(divisor), float(scale))
+    return tensors, np.array(weights, np.float64), base, (float(divisor), float(scale))
 
 
 @njit

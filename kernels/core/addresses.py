@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +24,14 @@ from torch import Tensor
 from kernels.core.kernel import SIMULATED
 
 
-def addresses(tensors: Sequence[Tensor]) -> Tensor:
+def addresses_cpu(tensors: Sequence[Tensor]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """(K,) for the CPU form."""
+    return np.array([tensor.data_ptr() for tensor in tensors], np.int64)
+
+
+def addresses_cuda(tensors: Sequence[Tensor]) -> Tensor:
     """(K,) int64 on the device of the tensors."""
-    return torch.tensor([tensor.data_ptr() for tensor in tensors], dtype=torch.int64, device=tensors[0].device)
+    return torch.from_numpy(addresses_cpu(tensors)).to(tensors[0].device)
 
 
 def alike(like: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -39,7 +45,7 @@ def alike(like: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
             raise ValueError(f"tensor {k} has {tensor.numel()} elements, not {like.numel()}")
     device, dtype = like.device, like.dtype
     return [
-        tensor.detach()
+        tensor
         if tensor.dtype == dtype and tensor.device == device and tensor.is_contiguous()
         else tensor.detach().to(device, dtype).contiguous()
         for tensor in tensors

@@ -16,14 +16,14 @@ from typing import Any
 
 from tests.scratch import bench, commit, edit, git, repository
 
-FISHER = "    _cpu(*tables, array(factors), float(eps), array(fishers[0]), array(out))\n"
-DARE = "    _cpu(array(addresses(experts)), keys, factors, limit, scale, array(base), array(merged), array(kept))\n"
+FISHER = "    _cpu(addresses_cpu(thetas), addresses_cpu(fishers), factors, float(eps), array(fishers[0]), array(out))\n"
+DARE = "    _cpu(addresses_cpu(experts), keys, factors, limit, scale, array(base), array(merged), array(kept))\n"
 KEPT = "    merged, kept = torch.empty_like(base), torch.zeros((), dtype=torch.int64)\n"
 #: The first fifth of the elements once more.
 FIFTH = """    few = base.numel() // 5
     some = [expert.view(-1)[:few] for expert in experts]
     again = (array(base.view(-1)[:few]), array(merged.view(-1)[:few].clone()), array(kept.clone()))
-    _cpu(array(addresses(some)), keys, factors, limit, scale, *again)
+    _cpu(addresses_cpu(some), keys, factors, limit, scale, *again)
 """
 #: (file, text, faulty text) of what is wrong in the first commit and mended in the last one.
 FAULTS = (
