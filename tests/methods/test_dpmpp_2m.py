@@ -11,10 +11,11 @@ import torch
 from harness.methods.sampler.dpmpp_2m import dpmpp_2m
 from harness.methods.sampler.euler import euler
 from harness.methods.sampler.heun import heun
+from harness.parts.churn import row_noise
 from harness.parts.time_grids import karras_grid
 from harness.tasks.gauss_aniso import gauss_aniso
 from tests.methods.continuous import SIGMA_MAX, SIGMA_MIN, gaussian_denoiser, ring, solve, starts
-from tests.oracles import agree
+from tests.oracles import agree, oracle_package
 from tests.trial import final, make_context, run_task
 
 GRID = karras_grid(25, 0.002, 80.0)
@@ -50,6 +51,27 @@ def test_equals_the_variance_preserving_update(solver_type):
     end = solve(dpmpp_2m, x, GRID, solver_type=solver_type)
     what = f"ends of 25 steps, variance-preserving form, {solver_type}"
     agree("dpmpp-2m", "numpy", end, expected, what=what, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("algorithm", ["dpmsolver++", "sde-dpmsolver++"])
+@pytest.mark.parametrize("solver_type", ["midpoint", "heun"])
+def test_equals_the_updates_of_diffusers(solver_type, algorithm):
+    what = f"ends of 25 steps, {algorithm}, {solver_type}"
+    oracle = "diffusers EDMDPMSolverMultistepScheduler"
+    package = oracle_package("dpmpp-2m", oracle, "diffusers", what=what)
+    scheduler = package.EDMDPMSolverMultistepScheduler(solver_type=solver_type, algorithm_type=algorithm)
+    scheduler.sigmas = GRID
+    x, ctx, denoise, past = starts(8, scale=80.0), make_context(), ring(), []
+    end = solve(dpmpp_2m, x, GRID, ctx=make_context(), solver_type=solver_type, sde=algorithm.startswith("sde"))
+    for step, sigma in enumerate(GRID[:-1].tolist()):
+        past.append(denoise(x, sigma))
+        scheduler._step_index = step
+        noise = row_noise(x, ctx.rng("noise", step))
+        if step == 0:
+            x = scheduler.dpm_solver_first_order_update(past[-1], sample=x, noise=noise)
+        else:
+            x = scheduler.multistep_dpm_solver_second_order_update(past, sample=x, noise=noise)
+    agree("dpmpp-2m", oracle, end, x, what=what, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("solver_type", ["midpoint", "heun"])
