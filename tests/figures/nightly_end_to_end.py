@@ -1,8 +1,8 @@
 """A night and a bisection over a scratch repository in which it is known what changed.
 
 Its first commit holds two faults: a kernel does its work twice, and SGD's momentum is half of what was asked.  Then a
-sampler is rewritten without changing what it computes; a kernel is rewritten likewise; the same kernel is
-given a fifth more work; and at last both faults are mended and the bias correction of AdamW is spoilt.
+sampler is rewritten without changing what it computes; a kernel is rewritten likewise; the same kernel is given a fifth
+more work; and at last both faults are mended and the bias correction of AdamW is spoilt.
 """
 
 from __future__ import annotations
