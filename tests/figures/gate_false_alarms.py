@@ -3,7 +3,8 @@
 A comparison is what a night does: ten rounds of fresh processes of two copies of the kernels, and ten more where the
 first series finds a difference.  As in a night, all comparisons share the processes of a round, each kernel at three
 sizes, and identical code is compared twice in it, beside its copy and, as the control, beside itself.  The slower copy
-does more arithmetic in each call, a tenth of what such a call took when the copy was made.
+does more arithmetic in each call: a tenth of what such a call took when the copy was made, all of it scaled so that a
+gate of four rounds then sees a tenth more in the median over the kernels.
 
 What is decided is kept after each series, and a further start goes on from there.  METHODBENCH_GATE_COMPARISONS asks
 for fewer comparisons than 300 of identical code, METHODBENCH_GATE_SLOWER for fewer than 50 of slower code.
@@ -168,6 +169,9 @@ def slow_down(copy: Path) -> None:
     command = [sys.executable, "-c", CALIBRATION, *KERNELS]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True)
     extra.write_text(done.stdout)
+    seen = [one.first.ratio for one in gate(copy.parent / "base", copy, KERNELS, pairs=4)[0] if one.first]
+    scale = 0.1 / (statistics.median(seen) - 1)
+    extra.write_text(json.dumps({name: round(scale * passes) for name, passes in json.loads(done.stdout).items()}))
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:
