@@ -18,10 +18,10 @@ from harness.engines.environment import commit, environment
 
 #: Name of each figure, which is also its module in this folder.
 FIGURES = (
-    "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "grokking",
-    "merge_order", "bootstrap_speed", "first_call", "ties_memory", "registry_scale", "registry_soak", "registry_crowd",
-    "compaction", "site_scale", "screenshot", "optimizer_steps", "merge_peers",
-    "gate_false_alarms", "nightly_end_to_end",
+    "cli", "noop", "benchopt", "warm_worker", "spec_errors", "exact_tasks", "faults", "quickstart", "claims_board",
+    "grokking", "merge_order", "bootstrap_speed", "first_call", "ties_memory", "registry_scale", "registry_soak",
+    "registry_crowd", "compaction", "site_scale", "screenshot", "optimizer_steps", "merge_peers", "gate_false_alarms",
+    "nightly_end_to_end",
 )  # fmt: skip
 TARGET = Path(__file__).parents[2] / "docs" / "figures.json"
 

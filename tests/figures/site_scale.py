@@ -1,4 +1,4 @@
-"""The site of 200 methods on 50 tasks with 10 seeds: seconds to write it, its files and bytes, its largest pages."""
+"""The site of 200 methods on 50 tasks with 10 seeds: seconds to write it, files and bytes, pages in a browser."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from registry import Registry
 from registry.records import POINT, canonical, check
 from registry.segments import MAX_RECORDS, Batch
 from tests.registry.samples import digest, run
+from tests.reports.site.browser import FOUND, opened, started
 
 METHODS, TASKS, SEEDS = 200, 50, 10
 METRICS = ("val_accuracy", "train_loss")
 STEPS = np.arange(0, 301, 30)
 PER_TRIAL = len(METRICS) * len(STEPS)
 MODULES = 25
+#: How many of the largest pages a browser opens.
+LARGEST = 10
 
 
 def measure(methods: int = METHODS, tasks: int = TASKS, seeds: int = SEEDS) -> dict[str, Any]:
@@ -34,7 +37,8 @@ def measure(methods: int = METHODS, tasks: int = TASKS, seeds: int = SEEDS) -> d
         write_site(registry, out)
         seconds, cpu = time.perf_counter() - begin, time.process_time() - spent
         sizes = {path.relative_to(out).as_posix(): path.stat().st_size for path in out.rglob("*") if path.is_file()}
-    pages = {path: size for path, size in sizes.items() if path.endswith(".html")}
+        pages = {path: size for path, size in sizes.items() if path.endswith(".html")}
+        shown = seen(out, sorted(pages, key=lambda page: pages[page])[-LARGEST:])
     return {
         "trials": methods * tasks * seeds,
         "seconds": round(seconds, 1),
@@ -44,7 +48,25 @@ def measure(methods: int = METHODS, tasks: int = TASKS, seeds: int = SEEDS) -> d
         "pages": len(pages),
         "largest_page_kilobytes": round(max(pages.values()) / 1e3),
         "largest_shard_kilobytes": round(max(size for path, size in sizes.items() if "/trials-" in f"/{path}") / 1e3),
+        **shown,
     }
+
+
+def seen(out: Path, pages: list[str]) -> dict[str, Any]:
+    """Milliseconds until a browser has made the slowest of these pages usable, and shows a trial; empty without one."""
+    if not FOUND:
+        return {}
+    ready: dict[str, float] = {}
+    with started() as browser:
+        for page in pages:
+            with opened(browser, (out / page).as_uri()) as shown:
+                ready[page] = shown.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+        begin = time.perf_counter()
+        with opened(browser, f"{(out / 'trial.html').as_uri()}#{digest('7 3 5')}") as shown:
+            shown.locator("#trial h2").wait_for()
+            trial = time.perf_counter() - begin
+    slowest = max(ready, key=lambda page: ready[page])
+    return {"slowest_page": slowest, "slowest_page_ms": round(ready[slowest]), "trial_page_ms": round(1e3 * trial)}
 
 
 def fill(registry: Registry, methods: int, tasks: int, seeds: int) -> None:
