@@ -53,7 +53,7 @@ def tests(session: nox.Session) -> None:
     if not session.posargs:
         check_style(session)
         session.run("mypy")
-    pytest(session, *session.posargs)
+    pytest(session, *(session.posargs or ("--numprocesses", "2", "--dist", "loadfile")))
 
 
 @nox.session(python=PYTHON)
@@ -128,5 +128,5 @@ def check_style(session: nox.Session) -> None:
 
 
 def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
-    """One process, one thread: the engine's tests measure time, and more threads than cores cost up to forty times."""
+    """One thread in each process: more threads than cores cost up to forty times."""
     session.run("python", "-m", "pytest", *arguments, env={"OMP_NUM_THREADS": "1", **(env or {})})
