@@ -24,7 +24,7 @@ from registry.migrate import migrations, refuse_newer
 from registry.parcel import files_of, open_plain
 from registry.records import MAX_PAYLOAD, SCHEMA, canonical, parse, record_hash
 from registry.segments import Batch, write_segment
-from registry.unpack import LENGTH
+from registry.unpack import ENVIRONMENT, LENGTH
 
 #: Records looked up in the index at a time, and their bytes.
 AT_ONCE, BYTES_AT_ONCE = 2_000, 32 * 2**20
@@ -207,7 +207,7 @@ def _unpacked(paths: Sequence[Path]) -> Generator[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": search, "ARROW_DEFAULT_MEMORY_POOL": "system"},
+        env={**os.environ, **ENVIRONMENT, "PYTHONPATH": search},
     ) as child:
         try:
             if child.stdin is not None:
@@ -224,7 +224,8 @@ def _unpacked(paths: Sequence[Path]) -> Generator[bytes]:
         if child.returncode == 1 and lines:
             raise RegistryError(lines[-1][:1_000])
         where = paths[0] if len(paths) == 1 else paths[0].parent
-        raise RegistryError(f"{where}: no sound parcel: the process that unpacks it died of it")
+        how = f"signal {-child.returncode}" if child.returncode < 0 else f"status {child.returncode}"
+        raise RegistryError(f"{where}: no sound parcel: the process that unpacks it died of it ({how})")
 
 
 def _payloads(stream: IO[bytes]) -> Generator[bytes]:

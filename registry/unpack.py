@@ -7,6 +7,7 @@ payloads, each behind its length.  A refusal is one line on stderr and exit stat
 from __future__ import annotations
 
 import json
+import os
 import resource
 import struct
 import sys
@@ -17,6 +18,8 @@ from registry.parcel import payloads
 
 LENGTH = struct.Struct("<I")
 MEMORY = 2 * 2**30
+#: For this process: threads cost memory, and OpenBLAS ends a process that cannot have as many as the machine has cores.
+ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def main() -> int:
@@ -40,4 +43,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)  # all is written; libraries that take themselves apart with little memory have crashed

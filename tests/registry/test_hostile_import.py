@@ -21,6 +21,7 @@ from registry import Registry, RegistryError
 from registry.parcel import payloads, read_manifest
 from registry.records import canonical, check
 from registry.segments import MANIFEST, Batch, manifest_of
+from registry.unpack import ENVIRONMENT
 from tests.registry.samples import ROOT, digest, run, trial
 from tests.registry.test_ingest import segments
 
@@ -173,7 +174,7 @@ def test_sizes_are_bounded_before_anything_is_unpacked(
 def test_unpacking_takes_little_memory_or_ends(tmp_path: Path) -> None:
     path = parcel(tmp_path / "sent.parquet", table_of(trial(0, log=os.urandom(30 * 2**20).hex())))
     code = "import sys, registry.unpack as u; u.MEMORY = 100 * 2**20; sys.exit(u.main())"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], input=json.dumps([str(path)]).encode(), capture_output=True, env=environment,
         check=False,

@@ -127,7 +127,7 @@ def test_a_parcel_that_lies_is_refused_in_one_line(tmp_path: Path) -> None:
     if died:
         with pytest.raises(RegistryError) as caught:
             Registry(tmp_path / "registry").receive(paths[told.index("died")])
-        assert str(caught.value).endswith("no sound parcel: the process that unpacks it died of it")
+        assert str(caught.value).endswith("no sound parcel: the process that unpacks it died of it (signal 6)")
 
 
 @pytest.mark.parametrize("checksum", [True, False])
