@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.scratch import bench, commit, edit, git, repository
+from tests.scratch import FISHER_CALL, bench, commit, edit, git, repository
 
-FISHER = "    _cpu(addresses_cpu(thetas), addresses_cpu(fishers), factors, float(eps), array(fishers[0]), array(out))\n"
 DARE = "    _cpu(addresses_cpu(experts), keys, factors, limit, scale, array(base), array(merged), array(kept))\n"
 KEPT = "    merged, kept = torch.empty_like(base), torch.zeros((), dtype=torch.int64)\n"
 #: The first fifth of the elements once more.
@@ -27,7 +26,7 @@ FIFTH = """    few = base.numel() // 5
 """
 #: (file, text, faulty text) of what is wrong in the first commit and mended in the last one.
 FAULTS = (
-    ("kernels/fisher_mean.py", FISHER, FISHER + FISHER),
+    ("kernels/fisher_mean.py", FISHER_CALL, FISHER_CALL + FISHER_CALL),
     ("harness/methods/optimizer/sgd.py", "params.momentum", "0.5 * params.momentum"),
 )
 #: Message of each commit between, and its edit: file, old text, new text.

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.bisect import Found, Range, _found, most_looks, search
-from tests.scratch import bench, commit, edit, git, repository
-
-CALL = "    _cpu(*tables, array(factors), float(eps), array(fishers[0]), array(out))\n"
+from tests.scratch import FISHER_CALL, bench, commit, edit, git, repository
 
 
 def stepping(step: int, asked: list[int], undecided: dict[int, str] | None = None) -> Callable[[int], str]:
@@ -65,7 +63,7 @@ def test_the_commit_is_named_in_a_real_history(tmp_path: Path) -> None:
         if number == 3:
             (root / "README").write_text("touches no kernel\n")
         elif number == 6:
-            edit(root, file, CALL, CALL + CALL)
+            edit(root, file, FISHER_CALL, FISHER_CALL + FISHER_CALL)
         else:
             (root / file).write_text((root / file).read_text() + f"\nCHANGED = {number}\n")
         if number == 4:
