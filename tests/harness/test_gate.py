@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 from scipy.stats import wilcoxon
 
-from harness.gate import Gated, GateError, Series, _ratio, gate, one_sided_p
+from harness.gate import Gated, GateError, Series, _Process, _ratio, _series, gate, one_sided_p
 from harness.keys import PROJECT
 
 SLOWER = Series((1.2, 1.19, 1.22, 1.18, 1.21, 1.2, 1.17, 1.23, 1.2, 1.19))
@@ -60,6 +61,26 @@ def test_the_ratio_of_a_round_is_of_turns_side_by_side() -> None:
     head = [1.1 * seconds for seconds in calm + busy]
     assert _ratio(calm + busy, head) == pytest.approx(1.1)
     assert _ratio(calm + busy, [*head[:4], *(1.7 * 1.1 for _ in head[4:])]) == pytest.approx(1.1)  # one turn's luck
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process to a core")
+def test_the_processes_of_a_round_stay_on_one_core_and_rounds_take_the_cores_by_turns(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pinned: list[set[int]] = []
+
+    class Watched(_Process):
+        def found(self) -> dict[str, dict[str, int | str]]:
+            pinned.append(os.sched_getaffinity(self._process.pid))
+            return {}
+
+        def least(self, argument: str) -> float:
+            return 1.0
+
+    monkeypatch.setattr("harness.gate._Process", Watched)
+    _series([tmp_path, tmp_path], {"adam": 1}, pairs=4)
+    cores = sorted(os.sched_getaffinity(0))
+    assert pinned == [{cores[number // 2 % len(cores)]} for number in range(4) for _ in range(2)]
 
 
 @pytest.mark.full
