@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from harness.engines.environment import commit, environment
+from harness.keys import PROJECT
+from tests.scratch import bench
 
-PROJECT = Path(__file__).parents[2]
 BOARD = PROJECT / "docs" / "claims.md"
 COST = """
 SELECT r.spec, count(*) AS trials, sum(t.cpu_seconds) AS cpu_seconds
@@ -57,8 +54,6 @@ def _table(costs: list[dict[str, Any]]) -> str:
 
 
 def _bench(*words: str) -> str:
-    command = [sys.executable, "-m", "harness.cli", *words]
-    done = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PROJECT)}
-    )
+    done = bench(PROJECT, *words)
+    assert done.returncode == 0, done.stderr
     return done.stdout
