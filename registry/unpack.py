@@ -45,4 +45,4 @@ def main() -> int:
 if __name__ == "__main__":
     status = main()
     sys.stderr.flush()
-    os._exit(status)  # all is written; libraries that take themselves apart with little memory have crashed
+    os._exit(status)  # all is written, so the libraries need not be taken apart within the limits
