@@ -5,10 +5,11 @@ where a tensor w looks scale-invariant, d <- d - x (x . d) with x = w / (|w| + e
 w <- (1 - lr * weight_decay * r / (1 - momentum)) * w - lr * d;
 with `project_momentum`, and without Nesterov's momentum, b <- d as well where it was projected.
 
-What looks scale-invariant, `segments` and how sums are taken: see `kernels/adamp.py`.  All of w, g, b have shape (N,)
-and one dtype; w and b are written to and must not overlap anything.  A vector moves 5 numbers an element: reads w, g,
-b; writes w, b.  A matrix larger than the cache moves 7 (8 with Nesterov's momentum or projected momentum).  With
-delta = 0 all is one pass.
+What looks scale-invariant, `segments` and how sums are taken: see `kernels/core/projection.py`.
+
+All of w, g, b have shape (N,) and one dtype; w and b are written to and must not overlap anything.  A vector moves 5
+numbers an element: reads w, g, b; writes w, b.  A matrix larger than the cache moves 7 (8 with Nesterov's momentum or
+projected momentum).  With delta = 0 all is one pass.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.adamp import (
+from kernels.core.block import add_up
+from kernels.core.compile import array, njit, scalars
+from kernels.core.cuda import SHARED, cuda_kernel
+from kernels.core.kernel import Kernel
+from kernels.core.projection import (
     BLOCKS,
     CHUNK,
     LANES,
@@ -35,10 +40,6 @@ from kernels.adamp import (
     tangential,
     tensors,
 )
-from kernels.core.block import add_up
-from kernels.core.compile import array, njit, scalars
-from kernels.core.cuda import SHARED, cuda_kernel
-from kernels.core.kernel import Kernel
 
 
 def reference(

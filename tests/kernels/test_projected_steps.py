@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from kernels import adamp, sgdp
-from kernels.adamp import tensors
 from kernels.core.kernel import Kernel
+from kernels.core.projection import tensors
 from tests.oracles import agree, oracle_package
 
 #: Each kernel with its optimizer in the authors' package and what only that one is told.

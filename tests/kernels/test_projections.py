@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kernels.adamp import tangential
+from kernels.core.projection import tangential
 from kernels.perpgrad import orthogonal_gradient
 from tests.parts.written_projection import written_projection
 

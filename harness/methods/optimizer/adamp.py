@@ -5,7 +5,7 @@ m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2;  u = m / 
 u <- u - w (w . u) / |w|^2 where w looks scale-invariant, so that no step goes along w;
 w <- (1 - lr * weight_decay * r) * w - lr / (1 - beta1^t) * u, with r = wd_ratio where u was projected, else 1.
 
-What looks scale-invariant says `kernels/adamp.py`; the projection uses w before its decay.  `nesterov` puts
+What looks scale-invariant says `kernels/core/projection.py`; the projection uses w before its decay.  `nesterov` puts
 beta1 * m + (1 - beta1) * g for m into u.  All this is the authors' code; whether the paper's algorithm has its bias
 correction and its decay too could not be checked.  With `delta` 0 this is AdamW.
 """

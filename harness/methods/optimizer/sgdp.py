@@ -5,7 +5,7 @@ b <- momentum * b + (1 - dampening) * g, from b = 0;  d = g + momentum * b with 
 d <- d - w (w . d) / |w|^2 where w looks scale-invariant, so that no step goes along w;
 w <- (1 - lr * weight_decay * r / (1 - momentum)) * w - lr * d, with r = wd_ratio where d was projected, else 1.
 
-What looks scale-invariant says `kernels/adamp.py`; the projection uses w before its decay.  Decay beside the
+What looks scale-invariant says `kernels/core/projection.py`; the projection uses w before its decay.  Decay beside the
 gradient, dampening and Nesterov's form are those of the authors' code.  Without Nesterov's momentum that code projects
 d in place and thereby b as well, where the formulas above go on from b as it was: `project_momentum` does as the code.
 Which of the two gave the paper's results could not be checked; with Nesterov's momentum, their advice, they agree.
