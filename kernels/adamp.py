@@ -30,7 +30,7 @@ from kernels.core.kernel import Kernel
 from kernels.core.projection import (
     BLOCKS,
     CHUNK,
-    LANES,
+    STRIDE,
     Segments,
     add_sums,
     decide,
@@ -150,7 +150,7 @@ def _go(w, g, m, v, nesterov, old1, new1, root, eps, keep, rate):
 @njit
 def _cpu(w, g, m, v, table, sums, delta, least, nesterov, old1, new1, old2, new2, root, eps, plain, kept, rate):
     number = w.dtype.type
-    lanes, u = np.empty((4, LANES)), np.empty(CHUNK, w.dtype)
+    u = np.empty(CHUNK, w.dtype)
     for k in range(table.size // 3):
         start, rows, columns = table[3 * k], table[3 * k + 1], table[3 * k + 2]
         if rows == 0 or not delta > 0:
@@ -163,17 +163,20 @@ def _cpu(w, g, m, v, table, sums, delta, least, nesterov, old1, new1, old2, new2
                 b = min(a + CHUNK, start + (r + 1) * columns)
                 x, y, z = w[a:b], g[a:b], u[: b - a]
                 _look(y, m[a:b], v[a:b], z, nesterov, old1, new1, old2, new2, root, eps)
-                add_sums(x, y, z, lanes, sums, r)
+                add_sums(x, y, z, sums, r)
         mode = judge(sums, rows, columns, delta, least)
-        if mode == 0:
-            a, b = start, start + rows * columns
-            _go(w[a:b], g[a:b], m[a:b], v[a:b], nesterov, old1, new1, root, eps, plain, rate)
-            continue
         count, width = (rows, columns) if mode == 1 else (1, rows * columns)
-        for r in range(count):
-            a, b, norm = start + r * width, start + (r + 1) * width, np.sqrt(sums[0, r]) + least
+        for r in range(count - 1, -1, -1):
+            norm, end = np.sqrt(sums[0, r]) + least, start + (r + 1) * width
             along = number(sums[3, r] / norm)
-            _move(w[a:b], g[a:b], m[a:b], v[a:b], nesterov, old1, new1, root, eps, kept, rate, number(norm), along)
+            for step in range((width - 1) // STRIDE, -1, -1):
+                a = start + r * width + step * STRIDE
+                b = min(a + STRIDE, end)
+                x, y, z, q = w[a:b], g[a:b], m[a:b], v[a:b]
+                if mode == 0:
+                    _go(x, y, z, q, nesterov, old1, new1, root, eps, plain, rate)
+                else:
+                    _move(x, y, z, q, nesterov, old1, new1, root, eps, kept, rate, number(norm), along)
 
 
 @cuda_kernel(", ".join(["real[::1]"] * 4 + ["int64[::1], float64[::1], int64"] + ["real"] * 9))

@@ -24,10 +24,11 @@ from torch import Tensor
 from kernels.core.block import add_up
 from kernels.core.compile import array, njit
 from kernels.core.cuda import SHARED, THREADS, cuda_kernel, grid, sqrt
+from kernels.core.dots import dots
 from kernels.core.kernel import SIMULATED, Kernel
 
-#: Elements of a block on the CPU, and lanes of a sum there: LLVM turns the loop over them into vector code.
-BLOCK, LANES = 1024, 32
+#: Elements of a block on the CPU.
+BLOCK = 1024
 #: The multiple of eight bytes 0 or 1 that holds them as bits in its highest byte.
 PACK, TOP = np.uint64(0x0102040810204080), np.uint64(56)
 #: Blocks that share the norm on a GPU; each leaves a partial sum in a scratch tensor.
@@ -71,21 +72,18 @@ def _check(a: Tensor, error: Tensor) -> None:
         raise ValueError(f"a {tuple(a.shape)} {a.dtype} and error {tuple(error.shape)} {error.dtype} do not fit")
 
 
+square = dots((0, 0))
+
+
 @njit
 def _sum_of_squares(a, error):
-    lanes = np.zeros(LANES)
-    whole = a.size // LANES * LANES
-    for i in range(0, whole, LANES):
-        x, y = a[i : i + LANES], error[i : i + LANES]
-        for j in range(LANES):
-            c = np.float64(x[j] + y[j])
-            lanes[j] += c * c
-    total = 0.0
-    for j in range(LANES):
-        total += lanes[j]
-    for i in range(whole, a.size):
-        c = np.float64(a[i] + error[i])
-        total += c * c
+    total, part = 0.0, np.empty(BLOCK, a.dtype)
+    for start in range(0, a.size, BLOCK):
+        x, y = a[start : start + BLOCK], error[start : start + BLOCK]
+        c = part[: x.size]
+        for j in range(x.size):
+            c[j] = x[j] + y[j]
+        total += square((c,))[0]
     return total
 
 

@@ -26,6 +26,7 @@ from torch import Tensor
 from kernels.core.block import add_up
 from kernels.core.compile import array, njit
 from kernels.core.cuda import SHARED, cuda_kernel, grid, sqrt
+from kernels.core.dots import dots
 from kernels.core.kernel import SIMULATED, Kernel
 
 #: Rounding errors relative to the gradient up to which what is left of it has no direction.
@@ -38,8 +39,8 @@ PARTS = 2 if SIMULATED else 32
 CHUNK = 2048
 #: Least share of |g|^2 in |g'|^2, for 4 and 8 bytes, from which the difference of the dots is as good as measuring g'.
 SURE = {4: 1e-6, 8: 0.25}
-#: Lanes of a sum on the CPU: as many as let LLVM turn the loop over them into vector code.
-LANES = 64
+#: Elements of a step of the second pass, which goes from the end: what the first pass read last is still in the cache.
+STRIDE = 32_768
 
 
 def orthogonal_gradient(g: Tensor, w: Tensor, stretched: bool) -> Tensor:
@@ -83,40 +84,20 @@ def cuda_form(w: Tensor, g: Tensor, offsets: Tensor, *, stretched: bool) -> None
     _stretch.launch(count * PARTS, w, g, offsets, terms, sums, np.int64(stretched), np.float64(rounding))
 
 
-def _dot(a, b, lanes):
-    """Sum of products in double precision: lanes side by side, then added in a fixed order."""
-    whole = a.size // LANES * LANES
-    total = 0.0
-    if whole:
-        lanes[:] = 0.0
-    for i in range(0, whole, LANES):
-        x, y = a[i : i + LANES], b[i : i + LANES]
-        for j in range(LANES):
-            lanes[j] += np.float64(x[j]) * np.float64(y[j])
-    if whole:
-        for j in range(LANES):
-            total += lanes[j]
-    for i in range(whole, a.size):
-        total += np.float64(a[i]) * np.float64(b[i])
-    return total
-
-
-dot_cpu = njit(_dot)
+products, square = dots((0, 0), (0, 1), (1, 1)), dots((0, 0))
 
 
 @njit
-def _dots_of(w, g, lanes):
+def _dots_of(w, g):
     ww = wg = gg = 0.0
     for i in range(0, w.size, CHUNK):
-        x, y = w[i : i + CHUNK], g[i : i + CHUNK]
-        ww += dot_cpu(x, x, lanes)
-        wg += dot_cpu(x, y, lanes)
-        gg += dot_cpu(y, y, lanes)
+        more = products((w[i : i + CHUNK], g[i : i + CHUNK]))
+        ww, wg, gg = ww + more[0], wg + more[1], gg + more[2]
     return ww, wg, gg
 
 
 @njit
-def _rest(w, g, share, rest, lanes):
+def _rest(w, g, share, rest):
     """|g - share w|^2, measured."""
     total = 0.0
     for i in range(0, w.size, CHUNK):
@@ -124,7 +105,7 @@ def _rest(w, g, share, rest, lanes):
         part = rest[: x.size]
         for j in range(x.size):
             part[j] = y[j] - x[j] * share
-        total += dot_cpu(part, part, lanes)
+        total += square((part,))[0]
     return total
 
 
@@ -136,21 +117,24 @@ def _stretch_left(w, g, share, factor):
 
 @njit
 def _cpu(w, g, offsets, stretched, rounding, sure):
-    lanes, rest = np.empty(LANES), np.empty(CHUNK, w.dtype)
+    rest = np.empty(CHUNK, w.dtype)
     number = w.dtype.type
     for k in range(offsets.size - 1):
         w_, g_ = w[offsets[k] : offsets[k + 1]], g[offsets[k] : offsets[k + 1]]
         if w_.size == 1:
             continue
-        ww, wg, gg = _dots_of(w_, g_, lanes)
+        ww, wg, gg = _dots_of(w_, g_)
         share = number(wg / (ww + TINY))
         s = np.float64(share)
         squares = gg - 2.0 * s * wg + s * s * ww
         if not squares > sure * gg:
-            squares = _rest(w_, g_, share, rest, lanes)
+            squares = _rest(w_, g_, share, rest)
         left, length = np.sqrt(squares), np.sqrt(gg)
         factor = length / (left + TINY) if stretched else 1.0
-        _stretch_left(w_, g_, share, number(factor if left > rounding * length else 0.0))
+        factor = factor if left > rounding * length else 0.0
+        for step in range((w_.size - 1) // STRIDE, -1, -1):
+            i, j = step * STRIDE, (step + 1) * STRIDE
+            _stretch_left(w_[i:j], g_[i:j], share, number(factor))
 
 
 @cuda_kernel("real[::1], real[::1], int64[::1], float64[::1]")

@@ -29,7 +29,7 @@ from kernels.core.kernel import Kernel
 from kernels.core.projection import (
     BLOCKS,
     CHUNK,
-    LANES,
+    STRIDE,
     Segments,
     add_sums,
     decide,
@@ -142,7 +142,7 @@ def _keep(w, b, kept, lr, norm, along):
 @njit
 def _cpu(w, g, b, table, sums, delta, eps, looks, keeps, momentum, new, plain, kept, lr):
     number = w.dtype.type
-    lanes, d = np.empty((4, LANES)), np.empty(CHUNK, w.dtype)
+    d = np.empty(CHUNK, w.dtype)
     for k in range(table.size // 3):
         start, rows, columns = table[3 * k], table[3 * k + 1], table[3 * k + 2]
         stop = start + max(rows, 1) * columns
@@ -155,19 +155,22 @@ def _cpu(w, g, b, table, sums, delta, eps, looks, keeps, momentum, new, plain, k
                 j = min(i + CHUNK, start + (r + 1) * columns)
                 x, y, z = w[i:j], g[i:j], d[: j - i]
                 _look(y, b[i:j], z, looks, momentum, new)
-                add_sums(x, y, z, lanes, sums, r)
+                add_sums(x, y, z, sums, r)
         mode = judge(sums, rows, columns, delta, eps)
-        if mode == 0:
-            _go(w[start:stop], g[start:stop], b[start:stop], looks, momentum, plain, lr)
-            continue
         count, width = (rows, columns) if mode == 1 else (1, rows * columns)
-        for r in range(count):
-            i, j, norm = start + r * width, start + (r + 1) * width, np.sqrt(sums[0, r]) + eps
+        for r in range(count - 1, -1, -1):
+            norm, end = np.sqrt(sums[0, r]) + eps, start + (r + 1) * width
             along = number(sums[3, r] / norm)
-            if keeps:
-                _keep(w[i:j], b[i:j], kept, lr, number(norm), along)
-            else:
-                _move(w[i:j], g[i:j], b[i:j], looks, momentum, kept, lr, number(norm), along)
+            for step in range((width - 1) // STRIDE, -1, -1):
+                i = start + r * width + step * STRIDE
+                j = min(i + STRIDE, end)
+                x, y, z = w[i:j], g[i:j], b[i:j]
+                if mode == 0:
+                    _go(x, y, z, looks, momentum, plain, lr)
+                elif keeps:
+                    _keep(x, z, kept, lr, number(norm), along)
+                else:
+                    _move(x, y, z, looks, momentum, kept, lr, number(norm), along)
 
 
 @cuda_kernel("real[::1], real[::1], real[::1], int64[::1], float64[::1], int64, real, real, real, real, real")

@@ -57,3 +57,10 @@ def bench(root: Path, *arguments: str, before: str = "") -> subprocess.Completed
     code = f"{before}\nfrom harness.cli import main\nmain()"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+
+def printed(*arguments: str) -> str:
+    """What `bench` of the project itself prints; the registry is named among the arguments."""
+    done = bench(PROJECT, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -26,6 +26,7 @@ from torch import Tensor
 from kernels.core.block import add_up
 from kernels.core.compile import njit
 from kernels.core.cuda import SHARED, both, cuda_kernel, sqrt
+from kernels.core.dots import dots
 from kernels.core.kernel import SIMULATED
 
 #: (start, rows, columns) of each tensor.
@@ -34,10 +35,12 @@ Segments = tuple[tuple[int, int, int], ...]
 PIECE = 16 if SIMULATED else 4096
 #: Elements that are summed up before the next ones are read: they stay in the first cache.
 CHUNK = 2048
-#: Lanes of a sum on the CPU: as many as let LLVM turn the loop over them into vector code, few for short rows.
-LANES = 16
+#: Elements of a step of the second pass, which goes from the end: what the first pass read last is still in the cache.
+STRIDE = 32_768
 #: Blocks of a CUDA form that walk over rows.
 BLOCKS = 2 if SIMULATED else 1024
+
+products = dots((0, 0), (1, 1), (0, 1), (0, 2))
 
 
 def tangential(step: Tensor, w: Tensor, g: Tensor, delta: float, eps: float) -> Tensor | None:
@@ -122,32 +125,11 @@ def judge(sums, rows, columns, delta, eps):
 
 
 @njit
-def add_sums(w, g, u, lanes, sums, row):
-    """Add w.w, g.g, w.g and w.u to sums[:, row]: lanes side by side, which are then added pair by pair."""
-    lanes[:] = 0.0
-    ww, gg, wg, wu = lanes[0], lanes[1], lanes[2], lanes[3]
-    whole = w.size // LANES * LANES
-    for i in range(0, whole, LANES):
-        x, y, z = w[i : i + LANES], g[i : i + LANES], u[i : i + LANES]
-        for j in range(LANES):
-            a, b, c = np.float64(x[j]), np.float64(y[j]), np.float64(z[j])
-            ww[j] += a * a
-            gg[j] += b * b
-            wg[j] += a * b
-            wu[j] += a * c
+def add_sums(w, g, u, sums, row):
+    """Add w.w, g.g, w.g and w.u to sums[:, row]."""
+    found = products((w, g, u))
     for k in range(4):
-        half = LANES // 2
-        while half:
-            for j in range(half):
-                lanes[k, j] += lanes[k, j + half]
-            half //= 2
-        sums[k, row] += lanes[k, 0]
-    for i in range(whole, w.size):
-        a, b, c = np.float64(w[i]), np.float64(g[i]), np.float64(u[i])
-        sums[0, row] += a * a
-        sums[1, row] += b * b
-        sums[2, row] += a * b
-        sums[3, row] += a * c
+        sums[k, row] += found[k]
 
 
 @cuda_kernel("int64[::1], int64[::1], float64[::1], real[::1], float64, float64")

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.engines.environment import commit, environment
 from harness.keys import PROJECT
-from tests.scratch import bench
+from tests.scratch import printed
 
 BOARD = PROJECT / "docs" / "claims.md"
 COST = """
@@ -23,11 +23,11 @@ def measure() -> dict[str, Any]:
     """Verdicts by word, trials and seconds; writes the board."""
     with tempfile.TemporaryDirectory() as registry:
         begin = time.perf_counter()
-        board = _bench("claims", "--format", "md", "--registry", registry)
+        board = printed("claims", "--format", "md", "--registry", registry)
         minutes = (time.perf_counter() - begin) / 60
-        told = json.loads(_bench("claims", "--no-run", "--format", "json", "--registry", registry))
+        told = json.loads(printed("claims", "--no-run", "--format", "json", "--registry", registry))
         costs = [
-            json.loads(row) for row in _bench("query", "--format", "json", "--registry", registry, COST).splitlines()
+            json.loads(row) for row in printed("query", "--format", "json", "--registry", registry, COST).splitlines()
         ]
     trials, cpu = sum(cost["trials"] for cost in costs), sum(cost["cpu_seconds"] for cost in costs) / 60
     facts = environment()
@@ -51,9 +51,3 @@ def _table(costs: list[dict[str, Any]]) -> str:
     return "\n".join(
         ["## What judging them costs", "", note, "", "| run | trials | CPU seconds |", "| :--- | ---: | ---: |", *rows]
     )
-
-
-def _bench(*words: str) -> str:
-    done = bench(PROJECT, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).parents[2]
+from tests.scratch import printed
 
 
 def measure() -> dict[str, Any]:
@@ -20,7 +16,6 @@ def measure() -> dict[str, Any]:
 
 
 def _run(folder: str) -> float:
-    command = [sys.executable, "-m", "harness.cli", "run", "quickstart", "--registry", folder]
     begin = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(PROJECT)})
+    printed("run", "quickstart", "--registry", folder)
     return round(time.perf_counter() - begin, 2)

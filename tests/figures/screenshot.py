@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from harness.keys import PROJECT
 from tests.reports.site.browser import FOUND, opened, started
+from tests.scratch import printed
 
-PROJECT = Path(__file__).parents[2]
 PICTURE = PROJECT / "docs" / "images" / "leaderboard.png"
 WIDTH, HEIGHT = 1280, 1130
 
@@ -23,15 +22,10 @@ def measure(registry: Path | None = None) -> dict[str, Any]:
         folder = Path(name)
         store = str(registry or folder / "registry")
         if registry is None:
-            _bench("run", "quickstart", "--exclusive", "--registry", store)
-        _bench("report", "quickstart", "--registry", store, "--out", str(folder / "site"))
+            printed("run", "quickstart", "--exclusive", "--registry", store)
+        printed("report", "quickstart", "--registry", store, "--out", str(folder / "site"))
         PICTURE.parent.mkdir(exist_ok=True)
         page = (folder / "site" / "specs" / "quickstart.html").as_uri()
         with started() as browser, opened(browser, page, (WIDTH, HEIGHT)) as shown:
             shown.screenshot(path=PICTURE)
     return {"kilobytes": round(PICTURE.stat().st_size / 1e3), "pixels": [WIDTH, HEIGHT]}
-
-
-def _bench(*words: str) -> None:
-    bench = Path(sys.executable).with_name("bench")
-    subprocess.run([bench, *words], check=True, capture_output=True, cwd=PROJECT)
