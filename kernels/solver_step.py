@@ -22,7 +22,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.compile import array, njit, scalars
+from kernels.core.compile import array, empty_like, njit, scalars
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 
@@ -84,7 +84,7 @@ def linear_step(
     named = {f"d{j}": term for j, term in enumerate(terms)}
     if not 1 <= len(named) <= MOST_TERMS:
         raise ValueError(f"a step takes 1 to {MOST_TERMS} terms, not {len(named)}")
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    out = empty_like(x)
     solver_step(x=x, **named, z=z, mean=mean, m2=m2, out=out, weights=weights, c_x=c_x, c_noise=c_noise, count=count)
     return out
 

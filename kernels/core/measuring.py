@@ -140,4 +140,12 @@ def _copy(moved: int) -> Callable[[], object]:
 
 
 def _copied(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {k: mapped(Tensor.clone, v) for k, v in arguments.items()}
+    """Copies; what was one tensor under two names stays one, which is read once."""
+    clones: dict[int, Tensor] = {}
+
+    def clone(tensor: Tensor) -> Tensor:
+        if id(tensor) not in clones:
+            clones[id(tensor)] = tensor.clone()
+        return clones[id(tensor)]
+
+    return {k: mapped(clone, v) for k, v in arguments.items()}
