@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kernels.core.kernel import use_backend
-from kernels.perpgrad import KERNEL
+from kernels.perpgrad import KERNEL, STRIDE
 
 
 def given(dtype: torch.dtype = torch.float32, n: int = 4099) -> dict[str, Any]:
@@ -27,6 +27,17 @@ def test_gradients_end_orthogonal_and_as_long_as_before(dtype: torch.dtype, near
         length = old.norm() if stretched else (old.norm() ** 2 - (old @ w / w.norm()) ** 2).sqrt()
         assert g.norm().item() == pytest.approx(length.item(), rel=100 * near)
     assert arguments["g"][0] == before[0]  # a tensor of one number
+
+
+@pytest.mark.parametrize("size", [2 * STRIDE - 1, 2 * STRIDE, 3 * STRIDE + 1])
+def test_tensors_of_many_strides_equal_the_reference(size: int) -> None:
+    """The second pass goes over them in steps from the end: none may be left out or taken twice."""
+    w, g = torch.randn(2, size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected, offsets = g.clone(), torch.tensor([0, size])
+    with use_backend("cpu"):
+        KERNEL(w=w, g=g, offsets=offsets, stretched=True)
+    KERNEL.reference(w, expected, offsets, stretched=True)
+    assert torch.allclose(g, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

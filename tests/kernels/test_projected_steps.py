@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from kernels import adamp, sgdp
-from kernels.core.kernel import Kernel
-from kernels.core.projection import tensors
+from kernels.core.kernel import Kernel, use_backend
+from kernels.core.projection import STRIDE, tensors
 from tests.oracles import agree, oracle_package
 
 #: Each kernel with its optimizer in the authors' package and what only that one is told.
@@ -60,6 +60,21 @@ def test_every_way_to_project_equals_the_reference(
     step.reference(**theirs)
     for name in step.writes:
         assert torch.allclose(ours[name], theirs[name], rtol=0, atol=8 * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 273])
+def test_tensors_of_many_strides_equal_the_reference(step: Kernel, rows: int) -> None:
+    """The second pass goes over them in steps from the end: none may be left out or taken twice."""
+    ours, theirs = (step.example(400_000, torch.float64, torch.Generator().manual_seed(0)) for _ in range(2))
+    if rows < 2:  # each matrix as a vector or as one long row
+        for arguments in (ours, theirs):
+            arguments["segments"] = tuple((start, rows, max(r, 1) * c) for start, r, c in arguments["segments"])
+    assert all(max(r, 1) * c > 3 * STRIDE and r == rows for _, r, c in ours["segments"][1:])
+    with use_backend("cpu"):
+        step(**ours)
+    step.reference(**theirs)
+    for name in step.writes:
+        assert torch.allclose(ours[name], theirs[name], rtol=0, atol=1e-13)
 
 
 def test_only_the_tensors_made_so_are_projected(step: Kernel) -> None:
