@@ -25,7 +25,7 @@ from numba import cuda
 from torch import Tensor
 
 from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
-from kernels.core.compile import array, empty_like, njit
+from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 from kernels.core.philox import philox, words_cpu, words_cuda
@@ -65,7 +65,7 @@ def dropped(key: int, n: int, drop_rate: float) -> Tensor:
 def cpu(base: Tensor, experts: Sequence[Tensor], **settings: Any) -> tuple[Tensor, Tensor]:
     """One pass, block by block; the bits of a block are drawn first, where they vectorise."""
     experts, keys, factors, limit, scale = _arguments(base, experts, **settings)
-    merged, kept = empty_like(base), torch.zeros((), dtype=torch.int64)
+    merged, kept = torch.empty_like(base), torch.zeros((), dtype=torch.int64)
     _cpu(addresses_cpu(experts), keys, factors, limit, scale, array(base), array(merged), array(kept))
     return merged, kept
 

@@ -19,7 +19,7 @@ from numba import cuda
 from torch import Tensor
 
 from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
-from kernels.core.compile import array, empty_like, njit
+from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 
@@ -69,7 +69,7 @@ def _arguments(
         raise ValueError(f"{len(thetas)} experts, {len(fishers)} Fishers and {len(scales)} scales")
     thetas = alike(thetas[0], thetas)
     fishers = alike(thetas[0].new_empty(thetas[0].shape, dtype=torch.float64), fishers)
-    return thetas, fishers, np.array(scales, np.float64), empty_like(thetas[0])
+    return thetas, fishers, np.array(scales, np.float64), torch.empty_like(thetas[0])
 
 
 @njit

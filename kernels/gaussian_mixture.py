@@ -31,7 +31,7 @@ from numba.extending import overload
 from torch import Tensor
 
 from kernels.core.block import add_up, find_largest
-from kernels.core.compile import empty_like, njit, scalars
+from kernels.core.compile import njit, scalars
 from kernels.core.cuda import SHARED, cuda_kernel, exp
 from kernels.core.kernel import SIMULATED, Kernel
 from kernels.core.polynomials import exp32, exp64
@@ -50,7 +50,7 @@ def reference(x: Tensor, means: Tensor, log_weights: Tensor, *, spread: float, s
 def cpu(x: Tensor, means: Tensor, log_weights: Tensor, *, spread: float, sigma: float) -> Tensor:
     """Blocks of rows; the products by BLAS where they are large."""
     _check(x, means, log_weights)
-    out = empty_like(x)
+    out = torch.empty_like(x)
     bias = _bias(means, log_weights, spread, sigma).numpy()
     factors = scalars(x, *_factors(spread, sigma))
     x, means = x.detach(), means.detach()

@@ -17,7 +17,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.compile import array, empty_like, njit
+from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 
@@ -41,7 +41,7 @@ def reference(scales: Tensor, signs: Tensor, *, size: int) -> Tensor:
 def cpu(scales: Tensor, signs: Tensor, *, size: int) -> Tensor:
     """Block by block, in each of them vector by vector."""
     _check(scales, signs, size)
-    out = empty_like(scales, (size,))
+    out = scales.new_empty(size)
     _cpu(array(scales), signs.numpy(), out.numpy())
     return out
 

@@ -22,7 +22,7 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from kernels.core.compile import array, empty_like, njit, scalars
+from kernels.core.compile import array, njit, scalars
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 
@@ -84,7 +84,7 @@ def linear_step(
     named = {f"d{j}": term for j, term in enumerate(terms)}
     if not 1 <= len(named) <= MOST_TERMS:
         raise ValueError(f"a step takes 1 to {MOST_TERMS} terms, not {len(named)}")
-    out = empty_like(x)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
     solver_step(x=x, **named, z=z, mean=mean, m2=m2, out=out, weights=weights, c_x=c_x, c_noise=c_noise, count=count)
     return out
 
@@ -92,7 +92,7 @@ def linear_step(
 def cpu(x: Tensor, d0: Tensor, *, out: Tensor, weights: Sequence[float], **rest: Any) -> None:
     """One pass, piece by piece."""
     tensors, numbers, kinds = _arguments(x, d0, out, weights, **rest)
-    arrays = {id(t): array(t) for t in tensors}
+    arrays = {id(t): array(t) for t in {id(t): t for t in tensors}.values()}  # x stands there several times
     everything = [*(arrays[id(t)] for t in tensors), *scalars(x, *numbers), *kinds]
     _cpu(*everything)
 
@@ -135,7 +135,7 @@ def _arguments(
     moments = [x if t is None else t for t in (mean, m2)]
     tensors = [out, x, *terms, x if z is None else z, *moments]
     for t in tensors:
-        if t.shape != x.shape or t.dtype != x.dtype:
+        if t is not x and (t.shape != x.shape or t.dtype != x.dtype):
             raise ValueError(f"{t.dtype} of shape {tuple(t.shape)} beside {x.dtype} of shape {tuple(x.shape)}")
     factors = [c_x, *weights, *[0.0] * (MOST_TERMS - p), c_noise, float(max(count, 1))]
     return tensors, factors, (p, z is not None, count)

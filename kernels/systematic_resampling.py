@@ -24,7 +24,7 @@ from numba import cuda
 from torch import Tensor
 
 from kernels.core.block import find_largest
-from kernels.core.compile import empty_like, njit
+from kernels.core.compile import njit
 from kernels.core.cuda import SHARED, cuda_kernel, exp
 from kernels.core.kernel import SIMULATED, Kernel
 from kernels.core.polynomials import exp64
@@ -50,7 +50,7 @@ def reference(particles: Tensor, log_weights: Tensor, uniforms: Tensor) -> tuple
 def cpu(particles: Tensor, log_weights: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     """Group by group: weights and their sums, then one walk along the sums and the comb."""
     _check(particles, log_weights, uniforms)
-    copies = empty_like(particles)
+    copies = torch.empty_like(particles)
     ancestors = torch.empty(log_weights.shape, dtype=torch.int64)
     if log_weights.numel():
         arrays = (particles.detach(), log_weights.detach(), uniforms, copies, ancestors)

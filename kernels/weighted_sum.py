@@ -20,7 +20,7 @@ from numba import cuda
 from torch import Tensor
 
 from kernels.core.addresses import addresses_cpu, addresses_cuda, alike, element_cuda, vector_cpu
-from kernels.core.compile import array, empty_like, njit
+from kernels.core.compile import array, njit
 from kernels.core.cuda import cuda_kernel, grid
 from kernels.core.kernel import Kernel
 
@@ -49,7 +49,7 @@ def cpu(
 ) -> Tensor:
     """One pass, block by block."""
     tensors, numbers, base, factors = _arguments(tensors, weights, base, **settings)
-    out = empty_like(tensors[0])
+    out = torch.empty_like(tensors[0])
     like = tensors[0] if base is None else base
     _cpu(addresses_cpu(tensors), numbers, base is not None, array(like), array(out), *factors)
     return out

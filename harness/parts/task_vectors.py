@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from harness.protocols.merger import StateDict
-from kernels.core.compile import empty_like
 from kernels.ties import BLOCK, ties_merge
 from kernels.weighted_sum import weighted_sum
 
@@ -139,7 +138,7 @@ def merge_by_sign(
             "base": own,
             "thresholds": thresholds.to(own.device, accumulator(own.dtype)),
             "experts": [expert[name] for expert in experts],
-            "merged": empty_like(own),
+            "merged": torch.empty_like(own, memory_format=torch.contiguous_format),
             "undecided": torch.zeros(-(-own.numel() // BLOCK), dtype=torch.int32, device=own.device),
             "scale": scale,
             "merge_func": merge_func,

@@ -1,7 +1,7 @@
 """A kernel: one computation in three forms behind one call.
 
 `reference` is torch, for any device and dtype; `cpu` is Numba over contiguous CPU tensors; `cuda` is Numba CUDA on
-torch's current stream.  Which one answers is decided per call by `choose`, and `use_backend` notes what ran.  Only
+torch's current stream.  Which one answers is decided call by call, and `use_backend` notes what ran.  Only
 the reference can be differentiated through.
 """
 
@@ -21,8 +21,8 @@ from torch import Tensor
 from kernels.core.backends import BACKENDS, Backend
 from kernels.core.backends import SIMULATED as SIMULATED
 
-# Large tensors in large pages: a fresh result of 40 MB costs torch 15 ms in page faults, and 2 ms so.  It reads this
-# when it first allocates.
+# Large tensors in huge pages: in small ones the first write to a large result may take longer than computing it.
+# Torch reads this when it first allocates.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
@@ -123,18 +123,18 @@ class Kernel:
             BackendError: the preferred backend cannot take these arguments.
         """
         preference = _preference.get() or _Preference("auto", contextlib.nullcontext)
-        backend, leading = self.choose(preference.backend, arguments)
+        tensors = tensors_in(list(arguments.values()))
+        backend, leading = self._choose(preference.backend, tensors)
         preference.ran[self.name] = backend
         if backend == "reference":
             return self.reference(**arguments)
         if (backend, leading.dtype) not in self._warm:
             with preference.pause():
                 self.warm_up(backend, leading)
-        return self.run(backend, arguments)
+        return self._run(backend, arguments, tensors)
 
-    def choose(self, asked: Backend, arguments: Mapping[str, Any]) -> tuple[str, Tensor]:
-        """The backend for these arguments, and the tensor whose device and dtype decided."""
-        tensors = tensors_in(list(arguments.values()))
+    def _choose(self, asked: Backend, tensors: list[Tensor]) -> tuple[str, Tensor]:
+        """The backend for these tensors, and the one whose device and dtype decided."""
         leading = tensors[0]
         native = "cuda" if leading.is_cuda or (SIMULATED and asked == "cuda") else "cpu"
         takes = leading.dtype in self.dtypes
@@ -161,8 +161,11 @@ class Kernel:
 
     def run(self, backend: str, arguments: Mapping[str, Any]) -> Any:
         """Run one compiled form; tensors that are not contiguous are copied, and copied back where written to."""
+        return self._run(backend, arguments, tensors_in(list(arguments.values())))
+
+    def _run(self, backend: str, arguments: Mapping[str, Any], tensors: list[Tensor]) -> Any:
         form = self.cpu if backend == "cpu" else self.cuda
-        if all(tensor.is_contiguous() for tensor in tensors_in(list(arguments.values()))):
+        if all(tensor.is_contiguous() for tensor in tensors):
             return form(**arguments)
         odd = {k: v for k, v in arguments.items() if any(not t.is_contiguous() for t in tensors_in(v))}
         copies = {k: mapped(Tensor.contiguous, v) for k, v in odd.items()}
