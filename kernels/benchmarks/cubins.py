@@ -15,7 +15,7 @@ class Cubins:
 
     params = (kernel_names(), list(ARCHITECTURES))
     param_names = ("kernel", "arch")
-    version = "1"
+    version = "2"
     timeout = 600
 
     def setup_cache(self) -> dict[str, list[dict[str, int]]]:

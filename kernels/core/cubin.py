@@ -10,6 +10,7 @@ global, so one process serves one architecture.  Needs the extra `cuda` (numba-c
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import re
 import sys
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from kernels.core.listing import kernel_names, load_kernel
+from kernels.core.listing import kernel_names
 
 ARCHITECTURES = ("8.0", "9.0")
 
@@ -38,18 +39,20 @@ class Cubin:
 
 
 def compile_all(names: list[str], arch: str) -> list[Cubin]:
-    """Compile the CUDA functions of these kernels for one architecture; the first call fixes it for the process."""
+    """Compile all CUDA functions of these kernels for one architecture; the first call fixes it for the process.
+
+    A function that several kernels share counts for each of them.
+    """
     capability = tuple(map(int, arch.split(".")))
     _name_device(capability)
-    from kernels.core.cuda import DECLARED
+    from kernels.core.cuda import CudaFunction
 
-    for name in names:
-        load_kernel(name)
     return [
-        _compile(declared, signature, capability)
-        for declared in DECLARED
-        if declared.name.partition(".")[0] in names
-        for signature in declared.signatures
+        _compile(name, found, signature, capability)
+        for name in names
+        for found in vars(importlib.import_module(f"kernels.{name}")).values()
+        if isinstance(found, CudaFunction)
+        for signature in found.signatures
     ]
 
 
@@ -64,7 +67,7 @@ def _name_device(capability: tuple[int, ...]) -> None:
     numba.cuda.compiler.get_current_device = device
 
 
-def _compile(declared: Any, signature: str, capability: tuple[int, ...]) -> Cubin:
+def _compile(kernel: str, declared: Any, signature: str, capability: tuple[int, ...]) -> Cubin:
     from numba import cuda
     from numba.core.sigutils import normalize_signature
 
@@ -73,8 +76,8 @@ def _compile(declared: Any, signature: str, capability: tuple[int, ...]) -> Cubi
     codes, _ = cuda.compile_all(declared.function, types, cc=capability, device=False, abi="numba", output="ltoir")
     image, said = _link(codes, capability)
     return Cubin(
-        kernel=declared.name.partition(".")[0],
-        function=declared.name.partition(".")[2],
+        kernel=kernel,
+        function=declared.name,
         signature=signature,
         arch=".".join(map(str, capability)),
         registers=_number(r"Used (\d+) registers", said),

@@ -20,7 +20,6 @@ from kernels.core.both import both, cos, exp, log, sqrt
 
 __all__ = [
     "BLOCKS_PER_PROCESSOR",
-    "DECLARED",
     "SHARED",
     "SIMULATED",
     "THREADS",
@@ -43,9 +42,6 @@ BLOCKS_PER_PROCESSOR = 8
 #: Shared arrays need a size known at compile time.
 SHARED = THREADS
 
-#: Every CUDA function declared so far.
-DECLARED: list[CudaFunction] = []
-
 
 class CudaFunction:
     """A CUDA function with its signatures; `launch` runs it on torch's current stream.
@@ -58,8 +54,7 @@ class CudaFunction:
     def __init__(self, function: Callable[..., None], signature: str) -> None:
         self.function = function
         self.signatures = tuple(sorted({f"({signature.replace('real', x)})" for x in ("float32", "float64")}))
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__.lstrip('_')}"
-        DECLARED.append(self)
+        self.name = function.__name__.lstrip("_")
 
     @functools.cached_property
     def compiled(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -45,12 +46,21 @@ def test_a_kernel_says_what_it_is_and_what_it_moves(name: str) -> None:
     assert (FOLDER / "alternatives" / f"{name}.py").exists()
 
 
+def declared() -> set[str]:
+    """Names of all functions under `@cuda_kernel`, read from the sources."""
+    trees = [ast.parse(file.read_text()) for file in (*FOLDER.glob("*.py"), *FOLDER.glob("core/*.py"))]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    marked = [f for f in functions if any(ast.unparse(d).startswith("cuda_kernel(") for d in f.decorator_list)]
+    return {function.name.lstrip("_") for function in marked}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_cuda_function_compiles_and_links_without_spilling(arch: str) -> None:
     pytest.importorskip("cuda.bindings", reason="needs the extra `cuda`")
     found = run("kernels.core.cubin", "--arch", arch)
     assert {one["kernel"] for one in found} == set(NAMES)
+    assert declared() <= {one["function"] for one in found}  # what kernels share in core/ included
     assert all(one["registers"] > 0 and one["cubin_bytes"] > 0 for one in found)
     assert not [one for one in found if one["spilled_bytes"]]
 
