@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from registry import Registry, RegistryError
 from registry.parcel import payloads, read_manifest
+from registry.receive import _unpacked
 from registry.records import canonical, check
 from registry.segments import MANIFEST, Batch, manifest_of
 from registry.unpack import ENVIRONMENT
@@ -215,8 +216,9 @@ def test_bytes_are_no_manifest(text: bytes, rows: int) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_damage_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Unpacked as an import does it, in a process of its own: some damage in a footer makes Arrow abort."""
     folder = tmp_path_factory.mktemp("damage")
     records = [trial(0), run([0, 1])]
     path = parcel(folder / "sent.parquet", table_of(*records))
@@ -230,6 +232,6 @@ def test_any_damage_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.
     else:
         content[place:place] = content[place : place + 50]
     path.write_bytes(content)
-    found, fault = answer(lambda: list(payloads(path)))
+    found, fault = answer(lambda: list(_unpacked([path])))
     assert "\n" not in fault
     assert fault or found == [canonical(check(record)) for record in records]
