@@ -53,7 +53,9 @@ def tests(session: nox.Session) -> None:
     if not session.posargs:
         check_style(session)
         session.run("mypy")
-    pytest(session, *(session.posargs or ("--numprocesses", "2", "--dist", "loadfile")))
+    # A process that died is not replaced: the one that follows it may wait for ever.
+    two = ("--numprocesses", "2", "--dist", "loadfile", "--max-worker-restart", "0")
+    pytest(session, *(session.posargs or two))
 
 
 @nox.session(python=PYTHON)
